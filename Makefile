@@ -1,0 +1,52 @@
+# Each verb makes .venv when it is missing or older than pyproject.toml.
+
+PYTHON ?= python3
+BIN := .venv/bin
+EXTRAS_all := all
+EXTRAS_dev := all,dev
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up test unit integration lint bench clean
+
+help: ## Print this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "Options: PYTHON=python3.12 makes .venv with that Python; ARGS='-k ledger' goes on to pytest."
+
+demo: .venv/.installed-all ## Start a stack, find defects on rendered plates, stop it; look into demo-output/
+	$(BIN)/vedette demo --out demo-output
+
+up: .venv/.installed-all ## Start Redis, workers and Flower on this machine; Ctrl-C stops them
+	$(BIN)/vedette up
+
+test: .venv/.installed-dev ## Run every test
+	$(BIN)/pytest $(ARGS)
+
+unit: .venv/.installed-dev ## Run the tests that need no Redis
+	$(BIN)/pytest tests/unit $(ARGS)
+
+integration: .venv/.installed-dev ## Run the tests with a real Redis and real workers
+	$(BIN)/pytest tests/integration $(ARGS)
+
+lint: .venv/.installed-dev ## Check style, types, who imports whom, and docker-compose.yml
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+
+bench: .venv/.installed-dev ## Run the benchmarks
+	@if [ -f benchmarks/__main__.py ]; then $(BIN)/python -m benchmarks $(ARGS); else echo "There are no benchmarks yet."; fi
+
+clean: ## Remove what the other verbs made, except .venv
+	rm -rf build dist demo-output .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+.venv/.installed-%: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Vedette needs Python 3.11 or newer, and $(PYTHON) is: $$($(PYTHON) --version 2>&1)." >&2; \
+	  echo "Name another one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv
+	@echo "Installing Vedette with [$(EXTRAS_$*)] into .venv; the first time takes some minutes (TensorFlow)."
+	$(BIN)/pip install --quiet --editable '.[$(EXTRAS_$*)]'
+	@touch $@

@@ -1,0 +1,79 @@
+"""The doorbell: one Celery message that says a task waits on a queue. Losing or doubling it costs time, never work.
+
+Both wings ring: the producer when a task is added, a worker when it puts one back. So the Celery configuration that
+the two must share stands here. Queues use Redis' default exchange: no bindings are left behind for queues that come
+and go with models. Sources of the transport's behaviour: kombu/transport/redis.py of kombu 5.7.
+"""
+
+from typing import Any, Final
+
+from celery import Celery
+from celery.app.amqp import AMQP
+from kombu import Exchange, Queue
+
+from contract.messages import DETECT_TASK, DetectMessage
+from contract.settings import Settings
+
+#: Publishing gives up after about five seconds and says so, instead of waiting for a dead Redis for ever.
+_PUBLISH_RETRY: Final = {"max_retries": 5, "interval_start": 0.1, "interval_step": 0.4, "interval_max": 1.0}
+
+
+def shared_celery_config(settings: Settings) -> dict[str, Any]:
+    return {
+        "broker_url": settings.redis_url,
+        "broker_transport_options": {
+            # Queue order by our priority (largest tier first); message priorities would override it.
+            "queue_order_strategy": "priority",
+            "priority_steps": [0],
+            # Above BRPOP's own wait of a second, so that a half-open connection is noticed.
+            "socket_timeout": 10,
+            "socket_connect_timeout": 5,
+            "socket_keepalive": True,
+            "health_check_interval": 10,
+        },
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        "task_serializer": "json",
+        "result_serializer": "json",
+        "accept_content": ["json"],
+        "task_ignore_result": True,
+        "task_send_sent_event": True,
+        "task_publish_retry_policy": _PUBLISH_RETRY,
+        "task_protocol": 2,
+        "enable_utc": True,
+    }
+
+
+class DirectAMQP(AMQP):  # type: ignore[misc]  # Celery has no types
+    """Queues on Redis' default exchange. Celery's own choice is an exchange per queue, whose bindings never expire."""
+
+    @property
+    def default_exchange(self) -> Exchange:
+        return Exchange("", type="direct")
+
+    @staticmethod
+    def autoexchange(_queue: str) -> Exchange:
+        """For queues that nobody declared: `-Q`, `celery control add_consumer`."""
+        return Exchange("", type="direct")
+
+
+def bell_app(settings: Settings) -> Celery:
+    """A Celery application that can only ring: it knows no tasks and imports no worker."""
+    app = Celery("vedette", amqp=DirectAMQP, set_as_current=False)
+    app.conf.update(shared_celery_config(settings))
+    return app
+
+
+def celery_queue(name: str) -> Queue:
+    return Queue(name, exchange=Exchange("", type="direct"), routing_key=name)
+
+
+def ring(app: Celery, message: DetectMessage, queue: str, retries: int = 0) -> None:
+    """Rings for `message.task` on `queue`. The Celery task id is the ledger's, whatever the attempt."""
+    app.send_task(
+        DETECT_TASK,
+        kwargs=message.model_dump(),
+        task_id=message.task,
+        queue=celery_queue(queue),
+        retries=retries,
+    )

@@ -1,0 +1,52 @@
+"""Every Redis key of Vedette, spelled in one place. docs/protocol.md says type, writer and lifetime of each."""
+
+from typing import Final
+
+PREFIX: Final = "vedette:"
+
+# The ledger.
+LEASES: Final = PREFIX + "leases"
+BELLS: Final = PREFIX + "bells"
+QUEUES: Final = PREFIX + "queues"
+# The registry.
+MODELS: Final = PREFIX + "models"
+ADVERTS: Final = PREFIX + "adverts"
+# Housekeeping.
+REJECTS: Final = PREFIX + "rejects"
+RECONCILER_LOCK: Final = PREFIX + "reconciler"
+
+
+def job(job_id: str) -> str:
+    return f"{PREFIX}job:{job_id}"
+
+
+def job_tasks(job_id: str) -> str:
+    return f"{PREFIX}job:{job_id}:tasks"
+
+
+def job_results(job_id: str) -> str:
+    return f"{PREFIX}job:{job_id}:results"
+
+
+def job_order(job_id: str) -> str:
+    return f"{PREFIX}job:{job_id}:order"
+
+
+def task(task_id: str) -> str:
+    return f"{PREFIX}task:{task_id}"
+
+
+def task_images(task_id: str) -> str:
+    return f"{PREFIX}task:{task_id}:images"
+
+
+def task_history(task_id: str) -> str:
+    return f"{PREFIX}task:{task_id}:history"
+
+
+def model(ref: str) -> str:
+    return f"{PREFIX}model:{ref}"
+
+
+def advert(node: str) -> str:
+    return f"{PREFIX}advert:{node}"

@@ -1,0 +1,11 @@
+"""The ledger: the truth about jobs, tasks, attempts and results, in Redis.
+
+A Celery message is only a doorbell. What is to be done, who does it now and what came of it stand here, and every
+change of state is one Lua call (`lua/*.lua`, each headed by the keys it touches), so that a lost, doubled or late
+message, a killed process or a cut network can neither lose an image nor count it twice.
+"""
+
+from contract.ledger.ledger import Ledger
+from contract.ledger.records import Attempt, Claim, JobState, JobStatus, TaskRecord
+
+__all__ = ["Attempt", "Claim", "JobState", "JobStatus", "Ledger", "TaskRecord"]

@@ -1,0 +1,211 @@
+"""The ledger's verbs. Each is one Lua call or one read; none retries, decides a policy or rings a bell."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Literal
+
+import redis
+
+from contract import keys
+from contract.errors import JobClosed, JobUnknown
+from contract.ledger.records import Attempt, Claim, JobStatus, TaskRecord, from_ms
+from contract.ledger.scripts import Scripts
+from contract.messages import ImageRef, ImageResult, JobOptions
+from contract.settings import Settings
+
+Refusal = Literal["unknown", "cancelled", "running", "done"]
+Standing = Literal["held", "cancelled", "fenced"]
+Recorded = Literal["recorded", "cancelled", "fenced"]
+Closed = Literal["done", "queued", "cancelled", "fenced"]
+
+
+class Ledger:
+    def __init__(self, client: redis.Redis, settings: Settings) -> None:
+        self._redis = client
+        self._scripts = Scripts(client)
+        self._lifetime_ms = _ms(settings.result_lifetime)
+        self._shared_lifetime_ms = _ms(settings.registry_lifetime)
+        self._lease_ms = _ms(settings.lease)
+
+    # The producer's side
+
+    def create_job(self, job: str, options: JobOptions, queue: str) -> None:
+        created = self._scripts.create_job([keys.job(job)], [options.model_dump_json(), queue, self._lifetime_ms])
+        if not created:
+            raise JobClosed(f"job {job} exists already")
+
+    def add_task(self, job: str, task: str, queue: str, batch_size: int, images: Sequence[ImageRef]) -> None:
+        """Adds a queued task; ring its bell afterwards. JobClosed when the job was cancelled or sealed meanwhile."""
+        payload = [part for image in images for part in (image.index, image.model_dump_json())]
+        added = self._scripts.add_task(
+            [keys.job(job), keys.job_tasks(job), keys.task(task), keys.task_images(task), keys.BELLS, keys.QUEUES],
+            [task, job, queue, batch_size, self._lifetime_ms, self._shared_lifetime_ms, *payload],
+        )
+        if not added:
+            raise JobClosed(f"job {job} takes no more images: it was sealed or cancelled, or its lifetime is over")
+
+    def seal_job(self, job: str) -> None:
+        """No more tasks will come: the job is done as soon as every image has its result."""
+        if self._scripts.seal_job([keys.job(job)], [self._lifetime_ms]) is None:
+            raise JobUnknown(_unknown(job))
+
+    def cancel_job(self, job: str) -> Literal["open", "done", "cancelled"]:
+        """Cancels an open job and gives the state it had before; an ended job stays as it is."""
+        before: Literal["open", "done", "cancelled"] | None = self._scripts.cancel_job(
+            [keys.job(job), keys.job_tasks(job), keys.LEASES, keys.BELLS]
+        )
+        if before is None:
+            raise JobUnknown(_unknown(job))
+        return before
+
+    def status(self, job: str) -> JobStatus:
+        fields: dict[str, str] = self._redis.hgetall(keys.job(job))
+        if not fields:
+            raise JobUnknown(_unknown(job))
+        return JobStatus.model_validate(
+            {
+                **fields,
+                "job": job,
+                "model": JobOptions.model_validate_json(fields["options"]).model,
+                "created": from_ms(fields["created_ms"]),
+                "finished": from_ms(fields.get("finished_ms")),
+            }
+        )
+
+    def results(self, job: str, cursor: int = 0, count: int = 500) -> list[tuple[int, ImageResult]]:
+        """(index, result) of images in the order of completion, from the `cursor`-th on."""
+        indexes: list[str] = self._redis.lrange(keys.job_order(job), cursor, cursor + count - 1)
+        if not indexes:
+            return []
+        texts = self._redis.hmget(keys.job_results(job), indexes)
+        return [
+            (int(index), ImageResult.model_validate_json(text))
+            for index, text in zip(indexes, texts, strict=True)
+            if text is not None
+        ]
+
+    def tasks(self, job: str) -> list[str]:
+        ids: list[str] = self._redis.lrange(keys.job_tasks(job), 0, -1)
+        return ids
+
+    def history(self, task: str) -> list[Attempt]:
+        """Every closed attempt of a task, oldest first."""
+        return [Attempt.model_validate_json(text) for text in self._redis.lrange(keys.task_history(task), 0, -1)]
+
+    # The slot's side
+
+    def claim(self, job: str, task: str, worker: str) -> Claim | Refusal:
+        """The task with a lease, or the reason why there is nothing to do."""
+        answer = self._scripts.claim(
+            [keys.job(job), keys.task(task), keys.task_images(task), keys.LEASES, keys.BELLS],
+            [task, worker, self._lease_ms, self._lifetime_ms, self._shared_lifetime_ms, uuid.uuid4().hex],
+        )
+        if answer[0] != "claimed":
+            refusal: Refusal = answer[0]
+            return refusal
+        _, attempt, queue, batch_size, options, *pairs = answer
+        images = sorted((ImageRef.model_validate_json(text) for text in pairs[1::2]), key=lambda image: image.index)
+        return Claim(
+            job=job,
+            task=task,
+            attempt=int(attempt),
+            queue=queue,
+            batch_size=int(batch_size),
+            options=JobOptions.model_validate_json(options),
+            images=tuple(images),
+        )
+
+    def renew(self, claim: Claim) -> Standing:
+        standing: Standing = self._scripts.renew(
+            [keys.job(claim.job), keys.task(claim.task), keys.LEASES], [claim.task, claim.attempt, self._lease_ms]
+        )
+        return standing
+
+    def record(self, job: str, task: str, attempt: int, results: Sequence[tuple[int, ImageResult]]) -> Recorded:
+        """Records (index, result) pairs, each image once; nothing for an attempt that no longer holds the task."""
+        payload = [
+            part
+            for index, result in results
+            for part in (index, "succeeded" if result.ok else "failed", result.model_dump_json())
+        ]
+        recorded: Recorded = self._scripts.record(
+            [keys.job(job), keys.job_results(job), keys.job_order(job), keys.task(task), keys.task_images(task)],
+            [attempt, self._lifetime_ms, *payload],
+        )
+        return recorded
+
+    def close(self, job: str, task: str, attempt: Attempt, queue: str, batch_size: int) -> Closed:
+        """Ends an attempt. Whatever has no result is queued again on `queue`; then 'queued' says: ring the bell."""
+        closed: Closed = self._scripts.close(
+            [
+                keys.job(job),
+                keys.task(task),
+                keys.task_images(task),
+                keys.task_history(task),
+                keys.LEASES,
+                keys.BELLS,
+                keys.QUEUES,
+            ],
+            [
+                task,
+                attempt.attempt,
+                attempt.model_dump_json(),
+                self._lifetime_ms,
+                self._shared_lifetime_ms,
+                queue,
+                batch_size,
+            ],
+        )
+        return closed
+
+    # The reconciler's side
+
+    def expired(self, count: int = 100) -> list[str]:
+        """Tasks whose lease ran out: their slot, worker or machine is gone, or cut off."""
+        due: list[str] = self._scripts.due([keys.LEASES], [0, count])
+        return due
+
+    def silent(self, patience: timedelta, count: int = 100) -> list[str]:
+        """Queued tasks whose bell was rung at least `patience` ago and that nobody has claimed."""
+        due: list[str] = self._scripts.due([keys.BELLS], [_ms(patience), count])
+        return due
+
+    def rung(self, task: str) -> None:
+        """Notes that the bell of a queued task was rung just now."""
+        self._scripts.rung([keys.BELLS], [task])
+
+    def task(self, task: str) -> TaskRecord | None:
+        """None when the task's lifetime is over."""
+        fields: dict[str, str] = self._redis.hgetall(keys.task(task))
+        options = self._redis.hget(keys.job(fields["job"]), "options") if fields else None
+        if options is None:
+            return None
+        return TaskRecord(
+            job=fields["job"],
+            task=task,
+            state=fields["state"],  # type: ignore[arg-type]  # written by our own Lua
+            queue=fields["queue"],
+            batch_size=int(fields["batch_size"]),
+            attempt=int(fields["attempt"]),
+            worker=fields.get("worker"),
+            model=JobOptions.model_validate_json(options).model,
+        )
+
+    def images_left(self, task: str) -> list[ImageRef]:
+        """Images of a task that have no result yet."""
+        left = [ImageRef.model_validate_json(text) for text in self._redis.hvals(keys.task_images(task))]
+        return sorted(left, key=lambda image: image.index)
+
+    def forget(self, task: str) -> None:
+        """Takes a task whose record has expired out of the shared lists."""
+        self._redis.zrem(keys.LEASES, task)
+        self._redis.zrem(keys.BELLS, task)
+
+
+def _ms(duration: timedelta) -> int:
+    return round(duration.total_seconds() * 1000)
+
+
+def _unknown(job: str) -> str:
+    return f"unknown job {job!r}: it was never submitted here, or its results are past their lifetime"

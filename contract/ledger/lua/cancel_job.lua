@@ -1,0 +1,16 @@
+-- Cancels a job: nothing of it is handed out any more, and running attempts hear of it at their next word.
+--
+-- KEYS[1]  vedette:job:<job>         hash   state cancelled
+-- KEYS[2]  vedette:job:<job>:tasks   list   read
+-- KEYS[3]  vedette:leases            zset   its tasks removed
+-- KEYS[4]  vedette:bells             zset   its tasks removed
+-- Returns  the state before: 'open' (cancelled now), 'done' or 'cancelled' (unchanged); false when unknown.
+local state = redis.call('HGET', KEYS[1], 'state')
+if state ~= 'open' then return state end
+local time = redis.call('TIME')
+redis.call('HSET', KEYS[1], 'state', 'cancelled', 'finished_ms', time[1] * 1000 + math.floor(time[2] / 1000))
+for _, task in ipairs(redis.call('LRANGE', KEYS[2], 0, -1)) do
+  redis.call('ZREM', KEYS[3], task)
+  redis.call('ZREM', KEYS[4], task)
+end
+return state

@@ -1,0 +1,16 @@
+-- Creates a job, open and empty.
+--
+-- KEYS[1]  vedette:job:<job>   hash   written
+-- ARGV     1 options JSON, 2 queue, 3 lifetime in ms
+-- Returns  1, or 0 when there is another job of that name.
+local there = redis.call('HMGET', KEYS[1], 'options', 'queue')
+-- Asked again, for the answer was lost: it is the same job.
+if there[1] == ARGV[1] and there[2] == ARGV[2] then return 1 end
+if there[1] then return 0 end
+local time = redis.call('TIME')
+local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+redis.call('HSET', KEYS[1],
+  'state', 'open', 'sealed', 0, 'options', ARGV[1], 'queue', ARGV[2],
+  'total', 0, 'succeeded', 0, 'failed', 0, 'created_ms', now_ms)
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+return 1

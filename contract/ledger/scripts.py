@@ -1,0 +1,58 @@
+"""The Lua files beside this module, as callables of redis-py."""
+
+from functools import cached_property
+from importlib import resources
+
+import redis
+from redis.commands.core import Script
+
+
+class Scripts:
+    """Loaded once per client; redis-py calls them by digest and reloads them after a Redis restart."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._redis = client
+
+    def _load(self, name: str) -> Script:
+        text = resources.files(__package__).joinpath("lua", f"{name}.lua").read_text(encoding="utf-8")
+        return self._redis.register_script(text)
+
+    @cached_property
+    def create_job(self) -> Script:
+        return self._load("create_job")
+
+    @cached_property
+    def add_task(self) -> Script:
+        return self._load("add_task")
+
+    @cached_property
+    def seal_job(self) -> Script:
+        return self._load("seal_job")
+
+    @cached_property
+    def claim(self) -> Script:
+        return self._load("claim")
+
+    @cached_property
+    def renew(self) -> Script:
+        return self._load("renew")
+
+    @cached_property
+    def record(self) -> Script:
+        return self._load("record")
+
+    @cached_property
+    def close(self) -> Script:
+        return self._load("close")
+
+    @cached_property
+    def cancel_job(self) -> Script:
+        return self._load("cancel_job")
+
+    @cached_property
+    def due(self) -> Script:
+        return self._load("due")
+
+    @cached_property
+    def rung(self) -> Script:
+        return self._load("rung")

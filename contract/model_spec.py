@@ -1,0 +1,121 @@
+"""What is known of a model: the content of `model.toml`, which stands beside `saved_model.pb` in the model store.
+
+Every number in it was measured; `measured` says where, when and by which command. docs/models.md explains the fields.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from contract.capability import ANY_CPU, CpuFeature, CpuLevel, Requirement
+from contract.errors import ModelBroken
+from contract.memory import tier_for
+
+FILE_NAME: Final = "model.toml"
+#: A prediction is a fit; admit with this much on top of it.
+MEMORY_MARGIN: Final = 1.15
+
+
+def _tier_exists(memory_bytes: int) -> int:
+    tier_for(memory_bytes)
+    return memory_bytes
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Signature(_Part):
+    """How to call the SavedModel. Outputs are the Object Detection API's four, boxes normalised, classes 1-based."""
+
+    key: str = "serving_default"
+    input: str = "input_tensor"
+    input_dtype: Literal["uint8"] = "uint8"
+    #: `dynamic`: [None, None, None, 3], any number of same-sized images in a call; `one`: [1, None, None, 3].
+    batch: Literal["dynamic", "one"] = "dynamic"
+    #: Longer side that a resizer inside the graph brings every image to; 0: there is none, size costs memory.
+    resizes_to_px: int = Field(default=0, ge=0)
+
+
+class Needs(_Part):
+    """The part of the requirement that is not memory, and the image size that the memory tier is meant for."""
+
+    cpu: CpuLevel = ANY_CPU
+    features: frozenset[CpuFeature] = frozenset()
+    #: Size of image that the tier must hold one of. Larger ones are admitted wherever they fit.
+    image_megapixels: float = Field(default=1.0, gt=0)
+
+
+class Memory(_Part):
+    """Anonymous bytes of one slot's process."""
+
+    base_bytes: Annotated[int, Field(gt=0), AfterValidator(_tier_exists)]
+    per_image_bytes: int = Field(ge=0)
+    #: On top of `per_image_bytes`, for each megapixel; 0 for a model that resizes inside.
+    per_megapixel_bytes: int = Field(default=0, ge=0)
+    measured: dict[str, str] = Field(default_factory=dict)
+
+    def predict(self, images: int, megapixels: float) -> int:
+        """Bytes that a call with `images` images of `megapixels` each is expected to take at most, model included."""
+        return self.base_bytes + round(images * (self.per_image_bytes + megapixels * self.per_megapixel_bytes))
+
+
+class Throughput(_Part):
+    default_batch: int = Field(default=8, ge=1)
+    images_per_s: dict[str, float] = Field(default_factory=dict)
+    measured: dict[str, str] = Field(default_factory=dict)
+
+
+class ModelSpec(_Part):
+    schema_version: Literal[1] = Field(alias="schema")
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")
+    version: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")
+    #: `sha256:…` over every file of the version directory but `model.toml`; see `workers.store`.
+    digest: str = Field(pattern=r"^sha256:[0-9a-f]{64}$")
+    description: str = ""
+    license: str = ""
+    source: str = ""
+    #: Class id of the model's output (as text: TOML and JSON keys are) to label.
+    labels: dict[str, str]
+    signature: Signature = Signature()
+    requirement: Needs = Needs()
+    memory: Memory
+    throughput: Throughput = Throughput()
+    accuracy: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _one_image_fits_a_tier(self) -> Self:
+        tier_for(self._bytes_for_one())
+        return self
+
+    @property
+    def ref(self) -> str:
+        """`name@version`, how messages and results name it."""
+        return f"{self.name}@{self.version}"
+
+    @property
+    def needs(self) -> Requirement:
+        """What a machine must offer to run this model on one image: its spelling is the model's queue."""
+        return Requirement(
+            cpu_level=self.requirement.cpu,
+            cpu_features=self.requirement.features,
+            memory_bytes=tier_for(self._bytes_for_one()),
+        )
+
+    def _bytes_for_one(self) -> int:
+        return round(self.memory.predict(1, self.requirement.image_megapixels) * MEMORY_MARGIN)
+
+
+def read_spec(path: Path) -> ModelSpec:
+    """The spec in `path`; ModelBroken names the file, the field and what was expected."""
+    try:
+        return ModelSpec.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise ModelBroken(f"{path}: cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ModelBroken(f"{path}: not valid TOML: {error}") from None
+    except ValidationError as error:
+        flaws = "; ".join(f"{'.'.join(map(str, item['loc'])) or 'file'}: {item['msg']}" for item in error.errors())
+        raise ModelBroken(f"{path}: {flaws}") from None

@@ -1,0 +1,139 @@
+"""The registry: which models exist, which workers live and what they can do. Read by producers before they submit.
+
+Writers are workers alone. An advert lives a few seconds past its last refresh, so a dead machine leaves by itself. A
+model stays known for `registry_lifetime` after the last worker saw it: a fleet that sleeps at night keeps its models.
+"""
+
+import time
+from typing import Literal
+
+import redis
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from contract import keys
+from contract.capability import Capability
+from contract.errors import ModelUnknown
+from contract.model_spec import ModelSpec
+from contract.queues import queue_name
+from contract.settings import Settings
+
+
+class Advert(BaseModel):
+    """A capability published with a lifetime, by the worker that measured it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    v: Literal[1] = 1
+    #: Celery's node name, `name@host`.
+    node: str
+    capability: Capability
+    #: Queues that it listens to now, in the order it takes work.
+    queues: tuple[str, ...] = ()
+    #: Versions of what matters here: vedette, tensorflow, numpy, opencv.
+    versions: dict[str, str] = Field(default_factory=dict)
+
+
+class Registry:
+    def __init__(self, client: redis.Redis, settings: Settings) -> None:
+        self._redis = client
+        self._settings = settings
+
+    # Models
+
+    def publish_model(self, spec: ModelSpec) -> None:
+        with self._redis.pipeline(transaction=True) as pipe:
+            pipe.set(keys.model(spec.ref), spec.model_dump_json(by_alias=True), px=self._settings.registry_lifetime)
+            pipe.zadd(keys.MODELS, {spec.ref: time.time()})
+            pipe.pexpire(keys.MODELS, self._settings.registry_lifetime)
+            pipe.zadd(keys.QUEUES, {queue_name(spec.needs): int(time.time() * 1000)})
+            pipe.pexpire(keys.QUEUES, self._settings.registry_lifetime)
+            pipe.execute()
+
+    def models(self) -> list[ModelSpec]:
+        """Every known model, by name and version."""
+        refs: list[str] = self._redis.zrange(keys.MODELS, 0, -1)
+        texts = self._redis.mget([keys.model(ref) for ref in refs]) if refs else []
+        gone = [ref for ref, text in zip(refs, texts, strict=True) if text is None]
+        if gone:
+            self._redis.zrem(keys.MODELS, *gone)
+        specs = [spec for text in texts if text is not None and (spec := _read_spec(text)) is not None]
+        return sorted(specs, key=lambda spec: (spec.name, _version_order(spec.version)))
+
+    def model(self, name: str) -> ModelSpec:
+        """The model called `name`, `name@version` or `name@latest`; ModelUnknown lists what there is."""
+        wanted, _, version = name.partition("@")
+        known = self.models()
+        matching = [spec for spec in known if spec.name == wanted and version in ("", "latest", spec.version)]
+        if not matching:
+            there_is = ", ".join(spec.ref for spec in known)
+            raise ModelUnknown(
+                f"unknown model {name!r}. "
+                + (f"Known: {there_is}." if there_is else "No model is registered: has a worker ever been started?")
+            )
+        return matching[-1]
+
+    # Adverts
+
+    def publish_advert(self, advert: Advert) -> None:
+        with self._redis.pipeline(transaction=True) as pipe:
+            pipe.set(keys.advert(advert.node), advert.model_dump_json(), px=self._settings.advert_lifetime)
+            pipe.zadd(keys.ADVERTS, {advert.node: time.time()})
+            pipe.pexpire(keys.ADVERTS, self._settings.registry_lifetime)
+            pipe.execute()
+
+    def withdraw_advert(self, node: str) -> None:
+        self._redis.delete(keys.advert(node))
+        self._redis.zrem(keys.ADVERTS, node)
+
+    def adverts(self) -> list[Advert]:
+        """The workers that live now, by node name."""
+        nodes: list[str] = self._redis.zrange(keys.ADVERTS, 0, -1)
+        texts = self._redis.mget([keys.advert(node) for node in nodes]) if nodes else []
+        gone = [node for node, text in zip(nodes, texts, strict=True) if text is None]
+        if gone:
+            self._redis.zrem(keys.ADVERTS, *gone)
+        adverts = [_read_advert(text) for text in texts if text is not None]
+        return sorted((advert for advert in adverts if advert is not None), key=lambda advert: advert.node)
+
+    # Queues
+
+    def queues_in_use(self) -> list[str]:
+        """Queues that a task was put on within `registry_lifetime`, or that a known model needs."""
+        oldest_ms = (time.time() - self._settings.registry_lifetime.total_seconds()) * 1000
+        queues: list[str] = self._redis.zrangebyscore(keys.QUEUES, oldest_ms, "+inf")
+        return queues
+
+    # What was refused
+
+    def count_reject(self, code: str) -> int:
+        """Counts a message that was refused with `code`, and gives the count so far."""
+        with self._redis.pipeline(transaction=True) as pipe:
+            pipe.hincrby(keys.REJECTS, code, 1)
+            pipe.pexpire(keys.REJECTS, self._settings.registry_lifetime)
+            count, _ = pipe.execute()
+        return int(count)
+
+    def rejects(self) -> dict[str, int]:
+        counts: dict[str, str] = self._redis.hgetall(keys.REJECTS)
+        return {code: int(count) for code, count in counts.items()}
+
+
+def _read_spec(text: str) -> ModelSpec | None:
+    """None for a model that a newer Vedette published: it is for those who can read it."""
+    try:
+        return ModelSpec.model_validate_json(text)
+    except ValidationError:
+        return None
+
+
+def _read_advert(text: str) -> Advert | None:
+    """None for an advert of a newer Vedette: its worker is somebody else's business, not an error of ours."""
+    try:
+        return Advert.model_validate_json(text)
+    except ValidationError:
+        return None
+
+
+def _version_order(version: str) -> tuple[tuple[int, int | str], ...]:
+    """Numbers compare as numbers: 10 comes after 9, and any number before any word."""
+    return tuple((0, int(part)) if part.isdigit() else (1, part) for part in version.replace("-", ".").split("."))

@@ -1,0 +1,133 @@
+"""Settings of every process of Vedette, from `VEDETTE_*` environment variables.
+
+One class for both wings, so that a lease that the worker renews is the lease that the reconciler waits for. Nothing
+reads the environment at import: call `load_settings()` at the start of a process and hand the result on.
+"""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Final, Self
+
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from redis.connection import parse_url
+
+from contract.errors import SettingsError
+from contract.memory import parse_bytes
+from contract.urls import shown_url
+
+PREFIX: Final = "VEDETTE_"
+
+
+class Settings(BaseSettings):
+    """Durations are seconds or ISO 8601 (`30`, `PT30S`, `P7D`); amounts of memory are `512m`, `1.5g` or bytes."""
+
+    # An empty variable counts as not set: Compose writes one for `${NAME:-}`.
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="ignore")
+
+    #: Redis that holds the queues, the ledger and the registry.
+    redis_url: str = "redis://127.0.0.1:6379/0"
+    #: How long jobs, tasks and results stay readable after their last change.
+    result_lifetime: timedelta = timedelta(days=7)
+    #: How long a task stays claimed without a sign of life from its slot.
+    lease: timedelta = timedelta(seconds=15)
+    #: How often a slot renews its lease.
+    lease_renewal: timedelta = timedelta(seconds=4)
+    #: How long an advert is believed after its last refresh; then the worker counts as gone.
+    advert_lifetime: timedelta = timedelta(seconds=15)
+    #: How often a worker refreshes its advert and looks for queues that came into use.
+    upkeep: timedelta = timedelta(seconds=2)
+    #: How long a queue counts as in use, and a model as known, after it was last used or seen.
+    registry_lifetime: timedelta = timedelta(days=30)
+    #: How long a doorbell may stay silent before the reconciler rings again.
+    bell_patience: timedelta = timedelta(seconds=20)
+    #: How often one task may be claimed before its remaining images are given up.
+    attempts_max: int = Field(default=5, ge=1, le=100)
+    #: Images in one task, the unit of delivery. Smaller spreads better, larger rings less.
+    task_images: int = Field(default=32, ge=1, le=10_000)
+    #: Directory of models, laid out <name>/<version>/{saved_model.pb, model.toml}; None: the bundled ones.
+    model_store: Path | None = None
+    #: Directories that image paths may lie in, after links are followed. Separated by ":" in the environment.
+    image_roots: Annotated[tuple[Path, ...], NoDecode] = (Path("/"),)
+    #: Encoded size above which an image is refused unread.
+    image_bytes_max: int = 256 * 1024**2
+    #: Width × height above which an image is refused undecoded.
+    image_pixels_max: int = Field(default=2**29, ge=1)
+    #: How long the preflight of a starting worker may take, TensorFlow's import included.
+    preflight_timeout: timedelta = timedelta(seconds=180)
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_address(cls, url: str) -> str:
+        try:
+            parse_url(url)
+        except ValueError:
+            expected = "expected a Redis URL such as redis://host:6379/0, rediss://… or unix:///path"
+            raise ValueError(expected) from None
+        return url
+
+    @field_validator("image_bytes_max", mode="before")
+    @classmethod
+    def _amount(cls, value: Any) -> Any:
+        return parse_bytes(value) if isinstance(value, str) else value
+
+    @field_validator("image_roots", mode="before")
+    @classmethod
+    def _split_roots(cls, value: Any) -> Any:
+        return tuple(Path(part) for part in value.split(os.pathsep) if part) if isinstance(value, str) else value
+
+    @field_validator("image_roots")
+    @classmethod
+    def _roots_are_absolute(cls, roots: tuple[Path, ...]) -> tuple[Path, ...]:
+        if not roots or not all(root.is_absolute() for root in roots):
+            raise ValueError("expected absolute directories separated by ':'")
+        return roots
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _plain_seconds(cls, value: Any, info: ValidationInfo) -> Any:
+        """The environment has text only: `30` is thirty seconds where a duration is expected."""
+        is_duration = cls.model_fields[info.field_name or ""].annotation is timedelta
+        if not is_duration or not isinstance(value, str):
+            return value
+        try:
+            return timedelta(seconds=float(value))
+        except (ValueError, OverflowError):
+            return value  # ISO 8601, or an error that names the variable
+
+    @field_validator("*")
+    @classmethod
+    def _positive(cls, value: Any) -> Any:
+        if isinstance(value, timedelta) and value <= timedelta(0):
+            raise ValueError("expected a duration above zero, such as 30 or PT30S")
+        return value
+
+    @model_validator(mode="after")
+    def _go_together(self) -> Self:
+        if self.lease_renewal * 2 > self.lease:
+            raise SettingsError(_unlike("LEASE_RENEWAL", self.lease_renewal, "at most half of", "LEASE", self.lease))
+        if self.upkeep * 2 > self.advert_lifetime:
+            raise SettingsError(
+                _unlike("UPKEEP", self.upkeep, "at most half of", "ADVERT_LIFETIME", self.advert_lifetime)
+            )
+        return self
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Settings from the environment, `overrides` first. SettingsError names variable, value and what was expected."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        raise SettingsError("\n".join(_explain(dict(item)) for item in error.errors())) from None
+
+
+def _explain(item: dict[str, Any]) -> str:
+    name = PREFIX + str(item["loc"][0]).upper() if item["loc"] else PREFIX + "*"
+    return f"{name}={shown_url(str(item['input']))}: {item['msg'].removeprefix('Value error, ')}"
+
+
+def _unlike(name: str, value: timedelta, relation: str, other: str, bound: timedelta) -> str:
+    return (
+        f"{PREFIX}{name}={value.total_seconds():g} s: expected {relation} {PREFIX}{other} ({bound.total_seconds():g} s)"
+    )

@@ -1,0 +1,48 @@
+"""What other services use to have images looked at.
+
+    from producer import Client
+
+    with Client("redis://localhost:6379/0") as client:
+        job = client.submit(["a.jpg", "b.jpg"], model="defects-small")
+        for result in job.results():
+            print(result.image, result.detections if result.ok else result.failure)
+
+It needs neither TensorFlow nor OpenCV nor NumPy: images travel as paths, and workers open them.
+"""
+
+from contract.errors import (
+    JobClosed,
+    JobUnknown,
+    ModelUnknown,
+    NoCapableWorker,
+    RedisUnreachable,
+    SettingsError,
+    VedetteError,
+    WaitTimeout,
+)
+from contract.ledger import Attempt, JobStatus
+from contract.messages import Detection, Failure, ImageResult
+from producer.client import Client
+from producer.errors import InvalidArgument, RedisRefused
+from producer.job import Job, Update
+
+__all__ = [
+    "Attempt",
+    "Client",
+    "Detection",
+    "Failure",
+    "ImageResult",
+    "InvalidArgument",
+    "Job",
+    "JobClosed",
+    "JobStatus",
+    "JobUnknown",
+    "ModelUnknown",
+    "NoCapableWorker",
+    "RedisRefused",
+    "RedisUnreachable",
+    "SettingsError",
+    "Update",
+    "VedetteError",
+    "WaitTimeout",
+]

@@ -1,0 +1,83 @@
+"""What a caller may pass: pure checks, each of which names the argument, its value and what was expected."""
+
+import math
+import os
+import re
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+from contract.messages import ImageRef
+from producer.errors import InvalidArgument
+
+#: One image as callers name it: a path, or what to call it in the results and its path.
+Image: TypeAlias = str | Path | tuple[str, str | Path]
+
+BATCH_SIZE_MAX: Final = 4096
+_URL: Final = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+://")
+
+
+def check_model(model: Any) -> str:
+    if not isinstance(model, str) or not model.strip():
+        raise InvalidArgument(f"model={model!r}: expected a name such as defects-small or defects-small@1")
+    return model.strip()
+
+
+def check_batch_size(batch_size: Any) -> int | None:
+    """None means: the model's own."""
+    if batch_size is None:
+        return None
+    whole = isinstance(batch_size, Integral) and not isinstance(batch_size, bool)
+    if not whole or not 1 <= int(batch_size) <= BATCH_SIZE_MAX:
+        raise InvalidArgument(f"batch_size={batch_size!r}: expected a whole number from 1 to {BATCH_SIZE_MAX}")
+    return int(batch_size)
+
+
+def check_min_score(min_score: Any) -> float:
+    if not isinstance(min_score, Real) or isinstance(min_score, bool) or not 0 <= float(min_score) <= 1:
+        raise InvalidArgument(f"min_score={min_score!r}: expected a number from 0 (keep all) to 1")
+    return float(min_score)
+
+
+def check_images(images: Any) -> Iterable[Image]:
+    if isinstance(images, str | bytes | os.PathLike) or not isinstance(images, Iterable):
+        raise InvalidArgument(f"images={images!r}: expected several images, such as a list of paths")
+    return images
+
+
+def timeout_s(timeout: timedelta | float | None) -> float | None:
+    """Seconds; None stays None and means: for ever."""
+    if timeout is None:
+        return None
+    seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
+    if not isinstance(seconds, Real) or isinstance(seconds, bool) or math.isnan(seconds) or seconds < 0:
+        raise InvalidArgument(f"timeout={timeout!r}: expected seconds or a timedelta, 0 or more, or None")
+    return float(seconds)
+
+
+def image_refs(images: Iterable[Image]) -> Iterator[ImageRef]:
+    """Numbers the images and makes their paths absolute, without following links or looking whether they exist.
+
+    A file name that is not UTF-8 cannot travel in JSON. Its odd bytes are spelled `\\xff`, so that the image comes back
+    as missing under a name by which a person finds it, and its neighbours are unaffected.
+    """
+    for index, image in enumerate(images):
+        name, path = image if isinstance(image, tuple) and len(image) == 2 else (image, image)
+        for value in (name, path):
+            _check_path(index, value)
+        yield ImageRef(index=index, name=_speakable(name), uri=_speakable(Path(path).absolute()))
+
+
+def _check_path(index: int, value: Any) -> None:
+    if not isinstance(value, str | Path) or not str(value) or "\0" in str(value):
+        raise InvalidArgument(f"images[{index}]: {value!r} is no image; expected a path, or a tuple of name and path")
+    if _URL.match(str(value)):
+        raise InvalidArgument(
+            f"images[{index}]: {value!r} is an address; expected the path of a file that the workers can read too"
+        )
+
+
+def _speakable(value: str | Path) -> str:
+    return os.fsencode(value).decode("utf-8", errors="backslashreplace")

@@ -1,0 +1,164 @@
+"""The door for Python: submit images, find jobs again, see models and fleet.
+
+Submitting is: which model, which queue, how large a task; then for each chunk a task in the ledger and a ring on the
+queue's bell; then the seal. The steps stand here, what they decide in `arguments`, `tasks` and `contract.routing`.
+"""
+
+import itertools
+import secrets
+import uuid
+from collections.abc import Iterable, Iterator, Sequence, Sized
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from types import TracebackType
+from typing import Self
+
+from contract.connection import connect, shown_url
+from contract.doorbell import bell_app, ring
+from contract.errors import JobClosed, RedisUnreachable, SettingsError, VedetteError
+from contract.ledger import Ledger
+from contract.messages import DetectMessage, ImageRef, JobOptions
+from contract.model_spec import ModelSpec
+from contract.registry import Advert, Registry
+from contract.routing import route
+from contract.settings import Settings, load_settings
+from producer.arguments import Image, check_batch_size, check_images, check_min_score, check_model, image_refs
+from producer.errors import InvalidArgument
+from producer.job import Job
+from producer.outage import PATIENCE, answering, outlast
+from producer.tasks import chunked, job_name, slots_serving, task_size
+
+
+class Client:
+    """One per process is enough; threads may share it. Connects when first used.
+
+    `broker_url` is the Redis of the workers, by default the setting VEDETTE_REDIS_URL. `patience` is how long Redis may
+    be away in the middle of a job before that is an error.
+    """
+
+    def __init__(
+        self, broker_url: str | None = None, *, settings: Settings | None = None, patience: timedelta = PATIENCE
+    ) -> None:
+        given = settings.model_dump() if settings is not None else {}
+        if broker_url is not None:
+            given["redis_url"] = broker_url
+        self._settings = load_settings(**given)
+        try:
+            self._redis = connect(self._settings)
+        except ValueError as error:
+            raise SettingsError(
+                f"{shown_url(self._settings.redis_url)!r} is no address of a Redis ({error}); "
+                "expected for example redis://host:6379/0"
+            ) from None
+        self._ledger = Ledger(self._redis, self._settings)
+        self._registry = Registry(self._redis, self._settings)
+        self._bells = bell_app(self._settings)
+        self._patience = patience
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Gives the connections back. Jobs go on; `Client.job` finds them again."""
+        self._redis.close()
+        self._bells.close()
+
+    def submit(
+        self,
+        images: Iterable[Image],
+        model: str,
+        batch_size: int | None = None,
+        min_score: float = 0.5,
+        allow_waiting: bool = False,
+    ) -> Job:
+        """Queues a job and returns when all of its images are on their way.
+
+        `images` are paths that the workers can read too, or (name, path) pairs; the name comes back in the result. They
+        are not opened here: one that is missing comes back as a failure of its own. A generator is read in chunks and
+        never held. `model` is `name`, for its latest version, or `name@version`. `batch_size` bounds the images in one
+        call of the model, and defaults to the model's own. Detections below `min_score` are not reported.
+
+        Raises InvalidArgument, ModelUnknown, NoCapableWorker (not with `allow_waiting`, which queues the job until a
+        worker comes), RedisUnreachable, RedisRefused. None of them leaves a job behind that runs, unless Redis went
+        away for good; then the error names it. JobClosed when somebody cancelled the job while it was being submitted.
+        """
+        given = check_images(images)
+        min_score, wanted_batch, model = check_min_score(min_score), check_batch_size(batch_size), check_model(model)
+        with answering(self._settings):
+            spec = self._registry.model(model)
+            adverts = self._registry.adverts()
+        batch_size = wanted_batch or spec.throughput.default_batch
+        queue = route(spec, adverts, allow_waiting=allow_waiting)
+        known = len(given) if isinstance(given, Sized) else None
+        size = task_size(known, batch_size, self._settings.task_images, slots_serving(spec.needs, adverts))
+        chunks = chunked(image_refs(given), size)
+        first = next(chunks, None)
+        if first is None:
+            raise InvalidArgument("images is empty: expected at least one image")
+        options = JobOptions(model=spec.ref, digest=spec.digest, batch_size=batch_size, min_score=min_score)
+        return self._submit(itertools.chain([first], chunks), options, queue)
+
+    def job(self, job_id: str) -> Job:
+        """A job that was submitted before, by whomever; JobUnknown when there is none."""
+        with answering(self._settings):
+            self._ledger.status(job_id)
+        return self._job(job_id)
+
+    def models(self) -> list[ModelSpec]:
+        """The models that workers have, or had lately."""
+        with answering(self._settings):
+            return self._registry.models()
+
+    def fleet(self) -> list[Advert]:
+        """The workers that live now, with what they can do."""
+        with answering(self._settings):
+            return self._registry.adverts()
+
+    def _job(self, job_id: str) -> Job:
+        return Job(job_id, self._ledger, self._settings, self._patience)
+
+    def _submit(self, chunks: Iterator[Sequence[ImageRef]], options: JobOptions, queue: str) -> Job:
+        with answering(self._settings):
+            job_id = self._create(options, queue)
+        submitted = 0
+        try:
+            for chunk in chunks:
+                self._add(job_id, chunk, options, queue)
+                submitted += len(chunk)
+            outlast(partial(self._ledger.seal_job, job_id), self._settings, self._patience)
+        except RedisUnreachable as error:
+            fate = "was cancelled" if self._cancelled(job_id) else "could not be cancelled and may still run"
+            raise RedisUnreachable(
+                f"{error}\nRedis went away while job {job_id} was being submitted: {submitted} images were, "
+                f"and the job {fate}. Submit it again."
+            ) from error
+        except BaseException:  # an image that is none, the caller's generator, Ctrl-C: half a job helps nobody
+            self._cancelled(job_id)
+            raise
+        return self._job(job_id)
+
+    def _create(self, options: JobOptions, queue: str) -> str:
+        while True:
+            job_id = job_name(datetime.now(UTC), secrets.token_hex(4))
+            with suppress(JobClosed):  # the name is taken
+                self._ledger.create_job(job_id, options, queue)
+                return job_id
+
+    def _add(self, job_id: str, chunk: Sequence[ImageRef], options: JobOptions, queue: str) -> None:
+        task = str(uuid.uuid4())
+        message = DetectMessage(job=job_id, task=task, model=options.model, batch_size=options.batch_size)
+        add = partial(self._ledger.add_task, job_id, task, queue, options.batch_size, chunk)
+        outlast(add, self._settings, self._patience)
+        outlast(partial(ring, self._bells, message, queue), self._settings, self._patience)
+
+    def _cancelled(self, job_id: str) -> bool:
+        """Whether the job is stopped; False when Redis can't be told."""
+        with suppress(VedetteError), answering(self._settings):
+            return self._ledger.cancel_job(job_id) in ("open", "cancelled")
+        return False

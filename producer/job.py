@@ -1,0 +1,124 @@
+"""A submitted job, as the one who waits for it sees it. It only reads, and cancels; workers do the rest."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Final, TypeVar
+
+from contract.errors import WaitTimeout
+from contract.ledger import Attempt, JobState, JobStatus, Ledger
+from contract.messages import ImageResult
+from contract.settings import Settings
+from producer.arguments import timeout_s
+from producer.outage import PATIENCE, outlast
+from producer.polling import Deadline, Pace
+
+_PAGE: Final = 200
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class Update:
+    """What is new of a job. `status` is at least as old as `results`."""
+
+    #: (index, result): the index counts the images as they were submitted, from 0. May be empty.
+    results: tuple[tuple[int, ImageResult], ...]
+    status: JobStatus
+    #: How many results have been handed out, these included: where another `watch` would go on.
+    cursor: int
+
+
+class Job:
+    """Get one from `Client.submit` or `Client.job`. Usable while its client is open.
+
+    Every method raises JobUnknown when the job's lifetime is over, and RedisUnreachable when Redis has been away for
+    longer than `patience`.
+    """
+
+    def __init__(self, job_id: str, ledger: Ledger, settings: Settings, patience: timedelta = PATIENCE) -> None:
+        self.id = job_id
+        self._ledger = ledger
+        self._settings = settings
+        self._patience = patience
+
+    def __repr__(self) -> str:
+        return f"Job({self.id!r})"
+
+    def status(self) -> JobStatus:
+        return self._patiently(partial(self._ledger.status, self.id))
+
+    def results(self, timeout: timedelta | float | None = None) -> Iterator[ImageResult]:
+        """Every image's result, in the order of completion, as they come; ends when the job has ended.
+
+        A cancelled job ends after the results it got. WaitTimeout when the job has not ended `timeout` (seconds) after
+        the iteration began; results that are there are yielded before that.
+        """
+        for update in self.watch(timeout=timeout):
+            for _, result in update.results:
+                yield result
+
+    def results_indexed(
+        self, cursor: int = 0, timeout: timedelta | float | None = None
+    ) -> Iterator[tuple[int, ImageResult]]:
+        """Like `results`, from the `cursor`-th result on, each with the index of its image in the submission."""
+        for update in self.watch(cursor, timeout):
+            yield from update.results
+
+    def watch(self, cursor: int = 0, timeout: timedelta | float | None = None) -> Iterator[Update]:
+        """Looks at the job again and again, and yields every time, also when nothing is new: for progress bars."""
+        if cursor < 0:
+            raise ValueError(f"cursor={cursor}: expected 0 or more")
+        return self._watch(cursor, Deadline(timeout_s(timeout)))
+
+    def wait(self, timeout: timedelta | float | None = None) -> JobStatus:
+        """The status once the job has ended; WaitTimeout says how far it got when it has not after `timeout`."""
+        deadline, pace = Deadline(timeout_s(timeout)), Pace()
+        done = 0
+        while not (status := self.status()).ended:
+            if status.done > done:
+                pace.news()
+            done = status.done
+            self._check(deadline, status)
+            deadline.sleep(pace.pause_s())
+        return status
+
+    def cancel(self) -> JobState:
+        """Stops the job and gives the state it was in: 'open' means that it is cancelled now, others are unchanged.
+
+        Results that are there stay; images that a worker has begun on are finished and thrown away.
+        """
+        return self._patiently(partial(self._ledger.cancel_job, self.id))
+
+    def attempts(self) -> list[Attempt]:
+        """Every closed attempt at the job's tasks, task by task, oldest first. One read of Redis for each task."""
+        tasks = self._patiently(partial(self._ledger.tasks, self.id))
+        return [attempt for task in tasks for attempt in self._patiently(partial(self._ledger.history, task))]
+
+    def _watch(self, cursor: int, deadline: Deadline) -> Iterator[Update]:
+        pace = Pace()
+        while True:
+            # In this order: what a job has when its end has been seen is all that it will ever have.
+            status = self.status()
+            results = tuple(self._patiently(partial(self._ledger.results, self.id, cursor, _PAGE)))
+            cursor += len(results)
+            yield Update(results, status, cursor)
+            if results:
+                pace.news()
+                continue
+            if status.ended:
+                return
+            self._check(deadline, status)
+            deadline.sleep(pace.pause_s())
+
+    def _check(self, deadline: Deadline, status: JobStatus) -> None:
+        if deadline.over:
+            failed = f", {status.failed} of them failed" if status.failed else ""
+            raise WaitTimeout(
+                f"job {self.id} has not ended after {deadline.timeout_s:g} s: {status.done} of {status.total} images "
+                f"done{failed}. It goes on: wait again, or cancel it."
+            )
+
+    def _patiently(self, call: Callable[[], Answer]) -> Answer:
+        return outlast(call, self._settings, self._patience)

@@ -1,0 +1,121 @@
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from contract.errors import SettingsError
+from contract.memory import MIB
+from contract.settings import load_settings
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "field", "value"),
+    [
+        ("VEDETTE_REDIS_URL", "rediss://:secret@host:6380/2", "redis_url", "rediss://:secret@host:6380/2"),
+        ("VEDETTE_REDIS_URL", "unix:///run/redis.sock", "redis_url", "unix:///run/redis.sock"),
+        ("VEDETTE_LEASE", "30", "lease", timedelta(seconds=30)),
+        ("VEDETTE_LEASE", "12.5", "lease", timedelta(seconds=12.5)),
+        ("VEDETTE_RESULT_LIFETIME", "P7D", "result_lifetime", timedelta(days=7)),
+        ("VEDETTE_PREFLIGHT_TIMEOUT", "PT30S", "preflight_timeout", timedelta(seconds=30)),
+        ("VEDETTE_IMAGE_BYTES_MAX", "64m", "image_bytes_max", 64 * MIB),
+        ("VEDETTE_IMAGE_BYTES_MAX", "1000", "image_bytes_max", 1000),
+        ("VEDETTE_IMAGE_ROOTS", "/images:/archive", "image_roots", (Path("/images"), Path("/archive"))),
+        ("VEDETTE_IMAGE_ROOTS", "/images:", "image_roots", (Path("/images"),)),
+        ("VEDETTE_MODEL_STORE", "/models", "model_store", Path("/models")),
+        ("VEDETTE_TASK_IMAGES", "8", "task_images", 8),
+        # Compose writes an empty variable for `${NAME:-}`: it counts as not set.
+        ("VEDETTE_MODEL_STORE", "", "model_store", None),
+        ("VEDETTE_LEASE", "", "lease", timedelta(seconds=15)),
+    ],
+)
+def test_variables_as_operators_write_them(monkeypatch, variable, text, field, value):
+    monkeypatch.setenv(variable, text)
+
+    assert getattr(load_settings(), field) == value
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "expected"),
+    [
+        ("VEDETTE_REDIS_URL", "http://host", "expected a Redis URL such as redis://host:6379/0"),
+        ("VEDETTE_REDIS_URL", "localhost:6379", "expected a Redis URL such as redis://host:6379/0"),
+        ("VEDETTE_REDIS_URL", "redis://host:port/0", "expected a Redis URL such as redis://host:6379/0"),
+        ("VEDETTE_REDIS_URL", "redis://[host/0", "expected a Redis URL such as redis://host:6379/0"),
+        ("VEDETTE_LEASE", "soon", "Input should be a valid timedelta"),
+        ("VEDETTE_LEASE", "-3", "expected a duration above zero, such as 30 or PT30S"),
+        ("VEDETTE_LEASE", "0", "expected a duration above zero, such as 30 or PT30S"),
+        ("VEDETTE_LEASE", "inf", "Input should be a valid timedelta"),
+        ("VEDETTE_LEASE", "1e30", "Input should be a valid timedelta"),
+        ("VEDETTE_ATTEMPTS_MAX", "0", "Input should be greater than or equal to 1"),
+        ("VEDETTE_ATTEMPTS_MAX", "many", "Input should be a valid integer"),
+        ("VEDETTE_TASK_IMAGES", "10001", "Input should be less than or equal to 10000"),
+        ("VEDETTE_IMAGE_BYTES_MAX", "big", "'big' is no amount of memory; write for example 512m, 1.5g or 4GiB"),
+        ("VEDETTE_IMAGE_ROOTS", "images", "expected absolute directories separated by ':'"),
+        ("VEDETTE_IMAGE_ROOTS", ":", "expected absolute directories separated by ':'"),
+    ],
+)
+def test_an_error_names_variable_value_and_expectation(monkeypatch, variable, text, expected):
+    monkeypatch.setenv(variable, text)
+
+    with pytest.raises(SettingsError) as refused:
+        load_settings()
+
+    assert str(refused.value).startswith(f"{variable}={text}: ")
+    assert expected in str(refused.value)
+    assert refused.value.code == "settings_invalid"
+
+
+def test_every_wrong_variable_is_named_on_a_line_of_its_own(monkeypatch):
+    monkeypatch.setenv("VEDETTE_LEASE", "soon")
+    monkeypatch.setenv("VEDETTE_ATTEMPTS_MAX", "0")
+
+    with pytest.raises(SettingsError) as refused:
+        load_settings()
+
+    assert [line.partition("=")[0] for line in str(refused.value).splitlines()] == [
+        "VEDETTE_LEASE",
+        "VEDETTE_ATTEMPTS_MAX",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right", "message"),
+    [
+        (
+            {"VEDETTE_LEASE": "10", "VEDETTE_LEASE_RENEWAL": "5.1"},
+            {"VEDETTE_LEASE": "10", "VEDETTE_LEASE_RENEWAL": "5"},
+            "VEDETTE_LEASE_RENEWAL=5.1 s: expected at most half of VEDETTE_LEASE (10 s)",
+        ),
+        (
+            {"VEDETTE_ADVERT_LIFETIME": "10", "VEDETTE_UPKEEP": "6"},
+            {"VEDETTE_ADVERT_LIFETIME": "10", "VEDETTE_UPKEEP": "5"},
+            "VEDETTE_UPKEEP=6 s: expected at most half of VEDETTE_ADVERT_LIFETIME (10 s)",
+        ),
+    ],
+)
+def test_settings_that_do_not_go_together_are_refused(monkeypatch, wrong, right, message):
+    for variable, text in wrong.items():
+        monkeypatch.setenv(variable, text)
+    with pytest.raises(SettingsError) as refused:
+        load_settings()
+    assert str(refused.value) == message
+
+    for variable, text in right.items():
+        monkeypatch.setenv(variable, text)
+    load_settings()
+
+
+def test_an_override_wins_over_the_environment(monkeypatch):
+    monkeypatch.setenv("VEDETTE_LEASE", "30")
+
+    assert load_settings(lease=timedelta(seconds=20)).lease == timedelta(seconds=20)
+
+
+def test_a_wrong_redis_url_does_not_show_its_password(monkeypatch):
+    monkeypatch.setenv("VEDETTE_REDIS_URL", "rdis://:secret@host:6379/0")
+
+    with pytest.raises(SettingsError) as refused:
+        load_settings()
+
+    assert "rdis://:***@host:6379/0" in str(refused.value)
+    assert "secret" not in str(refused.value)

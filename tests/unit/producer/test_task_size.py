@@ -1,0 +1,77 @@
+"""How a job is cut into tasks."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from contract.messages import DetectMessage
+from producer.tasks import chunked, job_name, slots_serving, task_size
+from tests.support.builders import advert, spec
+
+
+@pytest.mark.parametrize(
+    ("images", "batch_size", "slots", "size"),
+    [
+        (None, 8, 4, 32),  # a generator: as large as tasks go
+        (200, 8, 0, 32),  # nobody lives yet
+        (200, 8, 1, 32),
+        (200, 8, 4, 32),
+        (200, 8, 8, 16),
+        (1_000_000, 8, 8, 32),
+        (64, 8, 4, 8),  # two tasks for each slot
+        (17, 8, 2, 8),  # whole batches
+        (10, 8, 1, 8),
+        (10, 8, 2, 5),  # less than a batch for each slot
+        (10, 8, 8, 2),
+        (3, 8, 8, 1),
+        (1, 8, 8, 1),
+        (0, 8, 8, 1),
+        (1000, 12, 1, 24),  # 32 are no whole batches of 12
+        (1000, 64, 1, 64),  # never less than a batch, when there are images
+        (None, 64, 1, 64),
+    ],
+)
+def test_task_size(images: int | None, batch_size: int, slots: int, size: int) -> None:
+    assert task_size(images, batch_size, task_images=32, slots=slots) == size
+
+
+@pytest.mark.parametrize("slots", [1, 2, 3, 7, 64])
+@pytest.mark.parametrize("images", [1, 2, 9, 31, 100, 1000])
+def test_a_small_job_reaches_every_slot(images: int, slots: int) -> None:
+    size = task_size(images, 4, task_images=32, slots=slots)
+
+    tasks = -(-images // size)
+    # Shared out evenly, the last slots may come away empty: 9 images for 7 slots are 2 each for 5.
+    assert tasks * 2 >= min(images, slots)
+    assert size <= 32
+
+
+def test_slots_serving_counts_only_who_can_run_it() -> None:
+    fleet = [advert("a@yard", memory="2g", slots=3), advert("b@yard", memory="512m", slots=4)]
+
+    assert slots_serving(spec(base="900m").needs, fleet) == 3
+    assert slots_serving(spec().needs, fleet) == 7
+    assert slots_serving(spec(base="20g").needs, fleet) == 0
+
+
+def test_chunked_reads_no_further_than_it_must() -> None:
+    read: list[int] = []
+
+    def numbers() -> Iterator[int]:
+        for number in range(10):
+            read.append(number)
+            yield number
+
+    chunks = chunked(numbers(), 4)
+
+    assert next(chunks) == [0, 1, 2, 3]
+    assert len(read) == 4
+    assert [*chunks] == [[4, 5, 6, 7], [8, 9]]
+
+
+def test_job_name_is_an_identifier() -> None:
+    name = job_name(datetime(2026, 11, 23, tzinfo=UTC), "a1b2c3d4")
+
+    assert name == "job-20261123-a1b2c3d4"
+    assert DetectMessage(job=name, task="t", model="m", batch_size=1).job == name

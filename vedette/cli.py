@@ -1,0 +1,73 @@
+"""The `vedette` command: which subcommands there are, and what an error becomes.
+
+A subcommand's module is imported when it is called. Importing the producer takes half a second, for Celery is large,
+and `vedette --help` should not; so the one-line helps stand here, and a test compares them with the commands' own.
+"""
+
+import importlib
+from typing import Any, Final
+
+import click
+
+from contract.errors import VedetteError
+from vedette.exits import INTERRUPTED, exit_code_of
+from vedette.session import Session
+
+#: Subcommand to its one line of help; `vedette/commands/<name>.py` defines a function of that name.
+COMMANDS: Final = {
+    "detect": "Detect objects in images: folders, globs, files.",
+    "results": "Fetch the results of a job.",
+    "status": "Show where a job stands, and why it waits.",
+    "cancel": "Stop a job.",
+    "models": "List the models that can be asked for.",
+    "fleet": "List the workers that live now.",
+    "up": "Start Redis, workers and Flower on this machine, until Ctrl-C.",
+    "demo": "Show the whole system at work: two unlike workers, two models, pictures to look at.",
+}
+
+
+class LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return [*COMMANDS]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(importlib.import_module(f"vedette.commands.{cmd_name}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([*COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs a subcommand. What it returns is the exit code, None being 0; an error is told without a trace."""
+        try:
+            ctx.exit(super().invoke(ctx) or 0)
+        except VedetteError as error:
+            click.echo(f"error: {error}", err=True)
+            ctx.exit(exit_code_of(error))
+        except KeyboardInterrupt:
+            click.echo("interrupted", err=True)
+            ctx.exit(INTERRUPTED)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--redis", "redis_url", metavar="URL", help="Redis of the workers; overrides VEDETTE_REDIS_URL.")
+@click.version_option(package_name="vedette", message="%(prog)s %(version)s")
+@click.pass_context
+def vedette(ctx: click.Context, redis_url: str | None) -> None:
+    """Object detection on a fleet of CPU machines.
+
+    \b
+    Exit codes of the subcommands:
+      0  all images processed
+      1  some images failed, or are not done
+      2  wrong usage or settings, unknown model or job, no Redis
+      3  no live worker can run it
+    """
+    ctx.obj = Session(redis_url)
+
+
+def main() -> None:
+    vedette(prog_name="vedette")

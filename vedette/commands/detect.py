@@ -1,0 +1,134 @@
+"""`vedette detect`: submit, follow, write, tell. The steps stand here in their order; each is made elsewhere."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import click
+
+from contract.messages import ImageResult
+from producer import Client, Job
+from producer.arguments import BATCH_SIZE_MAX
+from vedette.annotate import annotate, need_opencv, target_paths
+from vedette.exits import INTERRUPTED, exit_code_for
+from vedette.follow import follow
+from vedette.output import DEFAULT, ResultLines, check_writable
+from vedette.paths import expand
+from vedette.progress import progress_on_stderr
+from vedette.session import Session
+from vedette.summary import Tally, summary
+from vedette.waiting import why_waiting
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option(
+    "--model", required=True, metavar="NAME", help="Model, as `vedette models` lists it: name or name@version."
+)
+@click.option(
+    "--batch-size",
+    type=click.IntRange(1, BATCH_SIZE_MAX),
+    metavar="N",
+    help="Images in one call of the model at most; default: its own.",
+)
+@click.option(
+    "--min-score",
+    type=click.FloatRange(0, 1),
+    default=0.5,
+    show_default=True,
+    metavar="S",
+    help="Lowest score to report.",
+)
+@click.option(
+    "--out", metavar="DIR", help=f"Folder for results.jsonl, replaced if there; `-`: stdout.  [default: {DEFAULT}/JOB]"
+)
+@click.option("--annotate", "with_boxes", is_flag=True, help="Draw the boxes on copies of the images, DIR/annotated/….")
+@click.option("--allow-waiting", is_flag=True, help="Queue the job even if no live worker can run it yet.")
+@click.option("--detach", is_flag=True, help="Print the job's id and leave, instead of following it.")
+@click.pass_obj
+def detect(
+    session: Session,
+    paths: Sequence[str],
+    model: str,
+    batch_size: int | None,
+    min_score: float,
+    out: str | None,
+    with_boxes: bool,
+    allow_waiting: bool,
+    detach: bool,
+) -> int:
+    """Detect objects in images: folders, globs, files.
+
+    A folder stands for all images in it and below. Quote a pattern such as 'photos/**/*.jpg' to have it expanded here.
+    """
+    if detach and (out or with_boxes):
+        raise click.UsageError(
+            "--detach leaves before there are results: fetch them with `vedette results JOB --out DIR`"
+        )
+    if with_boxes and out == "-":
+        raise click.UsageError("--annotate needs a folder: name one with --out")
+    if with_boxes:
+        need_opencv()
+    images = expand(paths)
+    if out != "-" and not detach:
+        check_writable(Path(out) if out else DEFAULT)
+    with session.client() as client:
+        job = _submit(client, images, model, batch_size, min_score, allow_waiting)
+        if detach:
+            click.echo(job.id)
+            return 0
+        folder = None if out == "-" else Path(out) if out else DEFAULT / job.id
+        click.echo(f"job {job.id}: {len(images)} images, results go to {folder or 'stdout'}", err=True)
+        return _follow(client, job, images, folder, with_boxes)
+
+
+def _submit(
+    client: Client,
+    images: list[tuple[str, Path]],
+    model: str,
+    batch_size: int | None,
+    min_score: float,
+    allow_waiting: bool,
+) -> Job:
+    try:
+        return client.submit(images, model, batch_size, min_score, allow_waiting)
+    except KeyboardInterrupt:
+        click.echo("\ninterrupted before all images were submitted: the job was cancelled", err=True)
+        click.get_current_context().exit(INTERRUPTED)
+
+
+def _follow(client: Client, job: Job, images: list[tuple[str, Path]], folder: Path | None, with_boxes: bool) -> int:
+    tally, passed_over = Tally(), list[str]()
+    on_result = _annotator(images, folder, passed_over) if with_boxes and folder else None
+    try:
+        with ResultLines.to(folder) as lines, progress_on_stderr() as progress:
+            status = follow(
+                job, lines, tally, progress, on_result=on_result, why=lambda status: why_waiting(client, status)
+            )
+    except KeyboardInterrupt:
+        click.echo(
+            f"\njob {job.id} goes on without you; {tally.done} of {len(images)} images were done.\n"
+            f"`vedette results {job.id}` fetches all results, `vedette cancel {job.id}` stops it.",
+            err=True,
+        )
+        return INTERRUPTED
+    for text in summary(tally, status, lines.shown):
+        click.echo(text, err=folder is None)
+    if on_result is not None and folder is not None:
+        click.echo(f"Drawings: {folder / 'annotated'}")
+    for text in passed_over:
+        click.echo(f"not drawn: {text}", err=True)
+    return exit_code_for(status)
+
+
+def _annotator(
+    images: Sequence[tuple[str, Path]], folder: Path, passed_over: list[str]
+) -> Callable[[int, ImageResult], None]:
+    """Draws each result that has detections or none; failed images have nothing to draw."""
+    targets = target_paths([name for name, _ in images], folder)
+
+    def on_result(index: int, result: ImageResult) -> None:
+        reason = annotate(images[index][1], result, targets[index]) if result.ok else None
+        if reason is not None:
+            passed_over.append(reason)
+
+    return on_result

@@ -1,0 +1,21 @@
+"""Plain tables: no lines, nothing cut off; where there is no terminal, one row is one line."""
+
+import sys
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+
+_UNFOLDED: Final = 1000
+
+
+def table(*columns: str) -> Table:
+    rows = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        rows.add_column(column, overflow="fold")
+    return rows
+
+
+def print_table(rows: Table) -> None:
+    width = None if sys.stdout.isatty() else _UNFOLDED
+    Console(width=width, highlight=False).print(rows)

@@ -1,0 +1,62 @@
+"""The Celery application: configuration, worker options, bootsteps. No I/O and no environment until Celery asks.
+
+The settings that look odd each answer a measured fact of Celery 5.7 over Redis; docs/operations.md tells the stories.
+"""
+
+from typing import Any
+
+import click
+from celery import Celery
+from celery.signals import celeryd_init, worker_process_init
+
+from contract.doorbell import DirectAMQP, celery_queue, shared_celery_config
+from contract.errors import SettingsError
+from contract.settings import load_settings
+from workers import slot, startup
+from workers.options import WORKER_OPTIONS
+from workers.steps.advertise import Advertise
+from workers.steps.reconcile import Reconcile
+
+
+def celery_config() -> dict[str, Any]:
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        raise click.ClickException(str(error)) from None
+    return {
+        **shared_celery_config(settings),
+        "broker_transport": "workers.transport:Transport",
+        "worker_pool": "prefork",
+        "worker_consumer": "workers.consumer:Consumer",
+        # A message is acknowledged when a slot takes it: from then on the ledger's lease answers for the task.
+        "task_acks_late": False,
+        # No message waits inside a busy worker while another one idles.
+        "worker_prefetch_multiplier": 1,
+        "worker_disable_prefetch": True,
+        "worker_enable_prefetch_count_reduction": False,
+        "worker_cancel_long_running_tasks_on_connection_loss": False,
+        # A replacement child imports TensorFlow first; Celery's own 4 s would kill it for ever.
+        "worker_proc_alive_timeout": 120.0,
+        "worker_send_task_events": True,
+        "worker_hijack_root_logger": False,
+        "worker_redirect_stdouts": False,
+        "event_queue_expires": 60.0,
+        "imports": ("workers.detect",),
+        # Real queues are joined and left by the Advertise step; Celery wants one to begin with. Nothing is sent there.
+        "task_queues": (celery_queue("vedette.idle"),),
+        "task_default_queue": "vedette.idle",
+    }
+
+
+def build_app() -> Celery:
+    app = Celery("vedette", amqp=DirectAMQP)
+    app.add_defaults(celery_config)
+    for option in WORKER_OPTIONS:
+        app.user_options["worker"].add(option)
+    app.steps["consumer"].update({Advertise, Reconcile})
+    return app
+
+
+app = build_app()
+celeryd_init.connect(startup.prepare_worker, weak=False)
+worker_process_init.connect(slot.open_slot, weak=False)

@@ -1,0 +1,43 @@
+"""Celery's consumer, with two differences: what is refused is counted, and a lost connection repeats nothing.
+
+A message that is no task of ours is acknowledged, counted in the registry by code and named in one log line; stock
+Celery logs a stack trace. On a lost connection, stock Celery 5.7 pushes deliveries that still run back to the queue,
+or dies doing so (celery PR #10242); the ledger answers for them, so they are left alone.
+"""
+
+from typing import Any
+
+from celery.utils.log import get_logger
+from celery.worker.consumer import Consumer as CeleryConsumer
+
+from workers.refusals import refuse
+
+logger = get_logger(__name__)
+
+
+class Consumer(CeleryConsumer):  # type: ignore[misc]  # Celery has no types
+    def __init__(self, *args: Any, **options: Any) -> None:
+        # Mingle and gossip make a starting worker wait a second and tell all workers about each other: no use here.
+        super().__init__(*args, **{**options, "without_mingle": True, "without_gossip": True})
+
+    def on_decode_error(self, message: Any, exc: Exception) -> None:
+        self._refuse(message, f"its body cannot be decoded: {exc}")
+
+    def on_unknown_message(self, _body: Any, message: Any) -> None:
+        self._refuse(message, "it has no Celery headers (message protocol 2 is expected)")
+
+    def on_unknown_task(self, _body: Any, message: Any, exc: Exception) -> None:
+        self._refuse(message, f"no task is called {exc.args[0]!r:.80}")
+
+    def on_invalid_task(self, _body: Any, message: Any, exc: Exception) -> None:
+        self._refuse(message, f"it is no valid task message: {exc}")
+
+    def on_connection_error_after_connected(self, exc: Exception) -> None:
+        channel = getattr(self.task_consumer, "channel", None)
+        if channel is not None:
+            channel.do_restore = False
+        super().on_connection_error_after_connected(exc)
+
+    def _refuse(self, message: Any, reason: str) -> None:
+        message.ack_log_error(logger, self.connection_errors)
+        refuse(reason, message.body)

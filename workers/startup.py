@@ -1,0 +1,65 @@
+"""What happens before a worker listens: measure, prove, plan. Fails with a plain diagnosis, or not at all."""
+
+import os
+import sys
+from typing import Any, Final
+
+from celery.concurrency.prefork import TaskPool
+
+from contract.capability import Capability
+from contract.errors import SettingsError, VedetteError
+from contract.settings import load_settings
+from workers.hardware.files import read_machine
+from workers.hardware.plan import Caps
+from workers.hardware.probe import measure, warnings
+from workers.options import caps_from
+from workers.preflight import run_preflight
+
+#: Keys of the Celery configuration that carry the findings to the bootsteps and, over the fork, to the slots.
+CAPABILITY_KEY: Final = "vedette_capability"
+VERSIONS_KEY: Final = "vedette_versions"
+
+
+def prepare_worker(conf: Any, options: dict[str, Any], **_signal: Any) -> None:
+    """Receiver of `celeryd_init`. SystemExit, because Celery swallows every other exception of a receiver."""
+    try:
+        _refuse_what_cannot_work(options)
+        settings = load_settings()
+        files = read_machine()
+        capability = measure(files, caps_from(options))
+        for warning in warnings(files, capability):
+            print(f"warning: {warning}", file=sys.stderr)
+        versions = dict(run_preflight(measure(files, Caps()), settings.preflight_timeout))
+    except VedetteError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(2 if isinstance(error, SettingsError) else 1) from None
+    os.environ.update(thread_environment(capability))
+    conf.worker_concurrency = options["concurrency"] = capability.slots
+    conf[CAPABILITY_KEY] = capability.model_dump(mode="json")
+    conf[VERSIONS_KEY] = versions
+
+
+def capability_from(conf: Any) -> Capability:
+    return Capability.model_validate(conf[CAPABILITY_KEY])
+
+
+def thread_environment(capability: Capability) -> dict[str, str]:
+    """Variables that TensorFlow, oneDNN and OpenCV read when they are imported; too late afterwards."""
+    threads = str(capability.threads)
+    return {
+        "TF_NUM_INTRAOP_THREADS": threads,
+        "TF_NUM_INTEROP_THREADS": "1",
+        "OMP_NUM_THREADS": threads,
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+        # One arena per thread is how glibc keeps freed tensors; two are enough and give memory back.
+        "MALLOC_ARENA_MAX": "2",
+    }
+
+
+def _refuse_what_cannot_work(options: dict[str, Any]) -> None:
+    if not issubclass(options.get("pool_cls") or TaskPool, TaskPool):
+        raise SettingsError("--pool: Vedette needs prefork, whose processes a memory failure can end one by one")
+    if options.get("autoscale"):
+        raise SettingsError("--autoscale: each slot holds a model; start another worker instead, or use --slots")
+    if options.get("queues"):
+        raise SettingsError("-Q/--queues: queues follow from what was measured; use --memory or --cpu to serve fewer")

@@ -1,0 +1,1 @@
+"""Bootsteps of the worker's main process: what `celery worker` does besides consuming."""

@@ -1,0 +1,111 @@
+"""Says what this worker can do, and listens to every queue in use that it satisfies.
+
+Runs on the worker's event loop, without threads: the main process forks its slots. A Redis that is away is noted once
+and tried again at the next upkeep.
+"""
+
+from typing import Any
+
+import redis
+from celery import bootsteps
+from celery.utils.log import get_logger
+
+from contract.capability import Capability, satisfies
+from contract.connection import connect
+from contract.doorbell import celery_queue
+from contract.queues import serveable
+from contract.registry import Advert, Registry
+from contract.settings import load_settings
+from workers.hardware.probe import describe, telling_features
+from workers.startup import VERSIONS_KEY, capability_from
+from workers.store import ModelStore
+
+logger = get_logger(__name__)
+
+#: How many upkeeps pass between two looks into the model store.
+_UPKEEPS_PER_STORE_SCAN = 30
+
+
+class Advertise(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types
+    """Consumer bootstep: models and advert to the registry, queues from it."""
+
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+
+    def __init__(self, consumer: Any, **options: Any) -> None:
+        super().__init__(consumer, **options)
+        self._settings = load_settings()
+        self._registry = Registry(connect(self._settings, patient=False), self._settings)
+        self._store = ModelStore(self._settings)
+        self._capability: Capability = capability_from(consumer.app.conf)
+        self._listening: list[str] = []
+        self._timer: Any = None
+        self._upkeeps = 0
+        self._redis_was_away = False
+
+    def start(self, consumer: Any) -> None:
+        for line in describe(self._capability):
+            logger.info(line)
+        self._listening = []
+        self._upkeeps = 0
+        self._upkeep(consumer)
+        if not self._listening:
+            logger.warning("no queue in use fits this machine yet; it is joined when one does")
+        self._timer = consumer.timer.call_repeatedly(self._settings.upkeep.total_seconds(), self._upkeep, (consumer,))
+
+    def stop(self, consumer: Any) -> None:
+        """Withdraws the advert first, so that nothing more is routed to a worker that is leaving."""
+        if self._timer is not None:
+            self._timer.cancel()
+        try:
+            self._registry.withdraw_advert(consumer.hostname)
+        except redis.RedisError:
+            logger.info("advert not withdrawn, Redis is away; its lifetime ends it")
+
+    def info(self, _consumer: Any) -> dict[str, Any]:
+        """For `celery inspect stats`, and so for Flower's worker page, tab "Other". The advert has every feature."""
+        shown = self._capability.model_dump(mode="json", exclude={"cpu_features"})
+        return {
+            "capability": {**shown, "cpu_features": telling_features(self._capability)},
+            "listening": self._listening,
+        }
+
+    def _upkeep(self, consumer: Any) -> None:
+        try:
+            if self._upkeeps % _UPKEEPS_PER_STORE_SCAN == 0:
+                self._publish_models()
+            self._upkeeps += 1
+            self._listen(consumer, serveable(self._registry.queues_in_use(), self._capability))
+            self._registry.publish_advert(self._advert(consumer))
+        except redis.RedisError as error:
+            if not self._redis_was_away:
+                logger.warning("Redis is away: advert not refreshed (%s)", error)
+            self._redis_was_away = True
+        else:
+            self._redis_was_away = False
+
+    def _publish_models(self) -> None:
+        for spec in self._store.specs():
+            self._registry.publish_model(spec)
+            if self._upkeeps == 0:
+                fits = "runs here" if satisfies(self._capability, spec.needs) else "needs a bigger machine"
+                logger.info("model     %s, %s", spec.ref, fits)
+
+    def _listen(self, consumer: Any, wanted: list[str]) -> None:
+        """Consumes exactly `wanted`, in that order: Redis is asked for the first queue first."""
+        if wanted == self._listening:
+            return
+        for queue in self._listening:
+            consumer.cancel_task_queue(queue)
+        for queue in wanted:
+            consumer.app.amqp.queues.add(celery_queue(queue))
+            consumer.add_task_queue(queue)
+        self._listening = wanted
+        logger.info("queues    %s", ", ".join(wanted) or "none")
+
+    def _advert(self, consumer: Any) -> Advert:
+        return Advert(
+            node=consumer.hostname,
+            capability=self._capability,
+            queues=tuple(self._listening),
+            versions=consumer.app.conf[VERSIONS_KEY],
+        )

@@ -1,0 +1,105 @@
+"""The reconciler: finds tasks that nobody answers for, and puts them back.
+
+Every worker runs it, one at a time under a short lock in Redis, so it needs no machine of its own. It sees two things:
+a lease that ran out (slot killed, machine gone, network cut) and a queued task whose bell was lost.
+"""
+
+from typing import Any, Final
+
+import redis
+from celery import Celery, bootsteps
+from celery.utils.log import get_logger
+from redis.exceptions import LockError
+
+from contract import keys
+from contract.connection import connect
+from contract.doorbell import ring
+from contract.ledger import Ledger, TaskRecord
+from contract.messages import DetectMessage
+from contract.settings import load_settings
+from workers.closing import close_failed
+from workers.outcome import outcome
+
+logger = get_logger(__name__)
+
+#: Longer than a pass takes; a worker that dies while holding it stops nobody for long.
+_LOCK_S: Final = 10.0
+_EVERY_S: Final = 3.0
+
+
+class Reconcile(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types
+    """Consumer bootstep: one pass every three seconds, by whichever worker gets the lock."""
+
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+
+    def __init__(self, consumer: Any, **options: Any) -> None:
+        super().__init__(consumer, **options)
+        settings = load_settings()
+        self._redis = connect(settings, patient=False)
+        self._reconciler = Reconciler(consumer.app, self._redis, Ledger(self._redis, settings))
+        self._timer: Any = None
+
+    def start(self, consumer: Any) -> None:
+        self._timer = consumer.timer.call_repeatedly(_EVERY_S, self._pass)
+
+    def stop(self, _consumer: Any) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _pass(self) -> None:
+        try:
+            with self._redis.lock(keys.RECONCILER_LOCK, timeout=_LOCK_S, blocking=False):
+                self._reconciler.run()
+        except LockError:
+            pass  # another worker is at it
+        except redis.RedisError as error:
+            logger.debug("Redis is away, nothing reconciled: %s", error)
+
+
+class Reconciler:
+    def __init__(self, app: Celery, client: redis.Redis, ledger: Ledger) -> None:
+        self._app = app
+        self._redis = client
+        self._ledger = ledger
+        self._settings = load_settings()
+
+    def run(self) -> None:
+        for task in self._ledger.expired():
+            self._put_back(task)
+        for task in self._ledger.silent(self._settings.bell_patience):
+            self._ring_again(task)
+
+    def _put_back(self, task_id: str) -> None:
+        task = self._ledger.task(task_id)
+        if task is None or task.state != "running":
+            self._ledger.forget(task_id)
+            return
+        then = outcome(
+            "lost", attempt=task.attempt, attempts_max=self._settings.attempts_max, batch_size=task.batch_size
+        )
+        close_failed(
+            self._app,
+            self._ledger,
+            message=_message(task),
+            queue=task.queue,
+            worker=task.worker or "unknown",
+            attempt=task.attempt,
+            verdict="lost",
+            detail=f"no sign of life from {task.worker} for {self._settings.lease.total_seconds():g} s",
+            then=then,
+            left=self._ledger.images_left(task_id),
+        )
+
+    def _ring_again(self, task_id: str) -> None:
+        """A queue with messages is merely busy; an empty one has lost this task's bell."""
+        task = self._ledger.task(task_id)
+        if task is None or task.state != "queued":
+            self._ledger.forget(task_id)
+        elif self._redis.llen(task.queue) == 0:
+            logger.warning("task %s waits on %s without a doorbell: ringing again", task_id, task.queue)
+            ring(self._app, _message(task), task.queue, retries=task.attempt)
+            self._ledger.rung(task_id)
+
+
+def _message(task: TaskRecord) -> DetectMessage:
+    return DetectMessage(job=task.job, task=task.task, model=task.model, batch_size=task.batch_size)
