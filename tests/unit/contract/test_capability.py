@@ -104,12 +104,15 @@ def test_nothing_missing_is_an_empty_list():
         {"memory_per_slot_bytes": 0},
         {"slots": 0},
         {"threads": 0},
-        {"gpu": 1},
     ],
 )
 def test_a_capability_that_no_machine_has_is_refused(flaw):
     with pytest.raises(ValidationError, match=next(iter(flaw))):
         capability(**flaw)
+
+
+def test_a_newer_worker_may_say_more_of_itself_than_we_know():
+    assert capability(gpu=1) == capability()
 
 
 @pytest.mark.parametrize(
