@@ -32,6 +32,10 @@ def job_order(job_id: str) -> str:
     return f"{PREFIX}job:{job_id}:order"
 
 
+def job_dead(job_id: str) -> str:
+    return f"{PREFIX}job:{job_id}:dead"
+
+
 def task(task_id: str) -> str:
     return f"{PREFIX}task:{task_id}"
 
@@ -50,3 +54,8 @@ def model(ref: str) -> str:
 
 def advert(node: str) -> str:
     return f"{PREFIX}advert:{node}"
+
+
+def learned(digest: str, worker_class: str) -> str:
+    """`digest` without its `sha256:`, so that a colon separates the parts of a key and nothing else."""
+    return f"{PREFIX}learned:{digest.removeprefix('sha256:')}:{worker_class}"

@@ -71,6 +71,12 @@ class ImageRef(Message):
     #: What the user called it; comes back in the result.
     name: str
     uri: str
+    #: Most images that it may share a model call with, itself included; None: the task's batch size counts.
+    batch_cap: Annotated[int, Field(ge=1)] | None = None
+    #: Each side is divided by this when it is decoded: 1, 2, 4 or 8.
+    shrink: Literal[1, 2, 4, 8] = 1
+    #: How often the process died while this image was alone in its batch.
+    lone_deaths: int = Field(default=0, ge=0)
 
 
 class JobOptions(Message):
@@ -81,6 +87,10 @@ class JobOptions(Message):
     digest: str
     batch_size: int = Field(ge=1, le=4096)
     min_score: float = Field(ge=0, le=1)
+    #: Whether an image that fits nowhere may be made coarser; its result then says so in `degraded`.
+    allow_degraded: bool = False
+    #: The job stops when more than this share of its images has failed; None: it never does.
+    max_failure_rate: Annotated[float, Field(ge=0, le=1)] | None = None
 
 
 class Detection(BaseModel):
@@ -133,6 +143,11 @@ class ImageResult(BaseModel):
     @property
     def ok(self) -> bool:
         return self.failure is None
+
+    @property
+    def dead(self) -> bool:
+        """Failed for another reason than the image file: tried again under better circumstances, it may succeed."""
+        return self.failure is not None and not self.failure.code.startswith("image_")
 
     @model_serializer(mode="wrap")
     def _either_or(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:

@@ -53,7 +53,7 @@ class Memory(_Part):
 
     base_bytes: Annotated[int, Field(gt=0), AfterValidator(_tier_exists)]
     per_image_bytes: int = Field(ge=0)
-    #: On top of `per_image_bytes`, for each megapixel; 0 for a model that resizes inside.
+    #: On top of `per_image_bytes`, for each megapixel. A model that resizes inside has it too: what it is fed grows.
     per_megapixel_bytes: int = Field(default=0, ge=0)
     measured: dict[str, str] = Field(default_factory=dict)
 

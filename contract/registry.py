@@ -11,7 +11,7 @@ import redis
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from contract import keys
-from contract.capability import Capability
+from contract.capability import Capability, Requirement, satisfies
 from contract.errors import ModelUnknown
 from contract.model_spec import ModelSpec
 from contract.queues import queue_name
@@ -29,8 +29,15 @@ class Advert(BaseModel):
     capability: Capability
     #: Queues that it listens to now, in the order it takes work.
     queues: tuple[str, ...] = ()
+    #: Queues that it has withdrawn from although its capability satisfies them, and why.
+    withdrawn: dict[str, str] = Field(default_factory=dict)
     #: Versions of what matters here: vedette, tensorflow, numpy, opencv.
     versions: dict[str, str] = Field(default_factory=dict)
+
+
+def serves(advert: Advert, requirement: Requirement) -> bool:
+    """Whether the worker takes work from the queue of `requirement`."""
+    return satisfies(advert.capability, requirement) and queue_name(requirement) not in advert.withdrawn
 
 
 class Registry:

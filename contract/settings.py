@@ -43,7 +43,9 @@ class Settings(BaseSettings):
     #: How long a doorbell may stay silent before the reconciler rings again.
     bell_patience: timedelta = timedelta(seconds=20)
     #: How often one task may be claimed before its remaining images are given up.
-    attempts_max: int = Field(default=5, ge=1, le=100)
+    attempts_max: int = Field(default=20, ge=1, le=100)
+    #: How long one attempt at a task may take. Between batches it is ended softly; after twice this, its process is.
+    task_timeout: timedelta = timedelta(minutes=30)
     #: Images in one task, the unit of delivery. Smaller spreads better, larger rings less.
     task_images: int = Field(default=32, ge=1, le=10_000)
     #: Directory of models, laid out <name>/<version>/{saved_model.pb, model.toml}; None: the bundled ones.

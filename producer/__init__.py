@@ -20,7 +20,7 @@ from contract.errors import (
     VedetteError,
     WaitTimeout,
 )
-from contract.ledger import Attempt, JobStatus
+from contract.ledger import Attempt, DeadLetter, JobStatus
 from contract.messages import Detection, Failure, ImageResult
 from producer.client import Client
 from producer.errors import InvalidArgument, RedisRefused
@@ -29,6 +29,7 @@ from producer.job import Job, Update
 __all__ = [
     "Attempt",
     "Client",
+    "DeadLetter",
     "Detection",
     "Failure",
     "ImageResult",

@@ -36,9 +36,17 @@ def check_batch_size(batch_size: Any) -> int | None:
 
 
 def check_min_score(min_score: Any) -> float:
-    if not isinstance(min_score, Real) or isinstance(min_score, bool) or not 0 <= float(min_score) <= 1:
-        raise InvalidArgument(f"min_score={min_score!r}: expected a number from 0 (keep all) to 1")
-    return float(min_score)
+    return _share("min_score", min_score, "a number from 0 (keep all) to 1")
+
+
+def check_max_failure_rate(rate: Any) -> float | None:
+    return None if rate is None else _share("max_failure_rate", rate, "a share of the images, from 0 to 1, or None")
+
+
+def _share(name: str, value: Any, expected: str) -> float:
+    if not isinstance(value, Real) or isinstance(value, bool) or not 0 <= float(value) <= 1:
+        raise InvalidArgument(f"{name}={value!r}: expected {expected}")
+    return float(value)
 
 
 def check_images(images: Any) -> Iterable[Image]:

@@ -1,33 +1,45 @@
-"""The door for Python: submit images, find jobs again, see models and fleet.
+"""The door for Python: submit images, find jobs again, put dead letters back, see models and fleet.
 
 Submitting is: which model, which queue, how large a task; then for each chunk a task in the ledger and a ring on the
-queue's bell; then the seal. The steps stand here, what they decide in `arguments`, `tasks` and `contract.routing`.
+queue's bell; then the seal. The steps stand here, what they decide in `arguments`, `tasks`, `dead` and
+`contract.routing`.
 """
 
 import itertools
 import secrets
 import uuid
-from collections.abc import Iterable, Iterator, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from contract.connection import connect, shown_url
 from contract.doorbell import bell_app, ring
 from contract.errors import JobClosed, RedisUnreachable, SettingsError, VedetteError
-from contract.ledger import Ledger
+from contract.ledger import DeadLetter, Ledger
 from contract.messages import DetectMessage, ImageRef, JobOptions
 from contract.model_spec import ModelSpec
 from contract.registry import Advert, Registry
 from contract.routing import route
 from contract.settings import Settings, load_settings
-from producer.arguments import Image, check_batch_size, check_images, check_min_score, check_model, image_refs
+from producer.arguments import (
+    Image,
+    check_batch_size,
+    check_images,
+    check_max_failure_rate,
+    check_min_score,
+    check_model,
+    image_refs,
+)
+from producer.dead import letters_of
 from producer.errors import InvalidArgument
 from producer.job import Job
 from producer.outage import PATIENCE, answering, outlast
 from producer.tasks import chunked, job_name, slots_serving, task_size
+
+Answer = TypeVar("Answer")
 
 
 class Client:
@@ -76,6 +88,8 @@ class Client:
         batch_size: int | None = None,
         min_score: float = 0.5,
         allow_waiting: bool = False,
+        allow_degraded: bool = False,
+        max_failure_rate: float | None = None,
     ) -> Job:
         """Queues a job and returns when all of its images are on their way.
 
@@ -84,12 +98,17 @@ class Client:
         never held. `model` is `name`, for its latest version, or `name@version`. `batch_size` bounds the images in one
         call of the model, and defaults to the model's own. Detections below `min_score` are not reported.
 
+        `allow_degraded` lets an image that fits into no worker's memory be made coarser; its result says so. The job
+        is stopped once more than `max_failure_rate` of its images have failed: 0.2 gives up on a job of 1000 images
+        at the 201st failure.
+
         Raises InvalidArgument, ModelUnknown, NoCapableWorker (not with `allow_waiting`, which queues the job until a
         worker comes), RedisUnreachable, RedisRefused. None of them leaves a job behind that runs, unless Redis went
         away for good; then the error names it. JobClosed when somebody cancelled the job while it was being submitted.
         """
         given = check_images(images)
         min_score, wanted_batch, model = check_min_score(min_score), check_batch_size(batch_size), check_model(model)
+        max_failure_rate = check_max_failure_rate(max_failure_rate)
         with answering(self._settings):
             spec = self._registry.model(model)
             adverts = self._registry.adverts()
@@ -101,7 +120,14 @@ class Client:
         first = next(chunks, None)
         if first is None:
             raise InvalidArgument("images is empty: expected at least one image")
-        options = JobOptions(model=spec.ref, digest=spec.digest, batch_size=batch_size, min_score=min_score)
+        options = JobOptions(
+            model=spec.ref,
+            digest=spec.digest,
+            batch_size=batch_size,
+            min_score=min_score,
+            allow_degraded=allow_degraded,
+            max_failure_rate=max_failure_rate,
+        )
         return self._submit(itertools.chain([first], chunks), options, queue)
 
     def job(self, job_id: str) -> Job:
@@ -109,6 +135,35 @@ class Client:
         with answering(self._settings):
             self._ledger.status(job_id)
         return self._job(job_id)
+
+    def retry_dead(self, job_id: str, images: Iterable[str] | None = None, allow_waiting: bool = False) -> int:
+        """Puts the dead letters of `images`, named as in the results, or all, back into their job. How many there were.
+
+        They go to the queue that the model needs now, as they were submitted: in whole batches, not coarser. Their
+        failures leave the results. A job that had ended is open again; one that had been stopped for its failures goes
+        on with all that it had left, and is not stopped a second time.
+
+        Raises InvalidArgument when an image has no dead letter, JobUnknown, JobClosed for a cancelled job, and
+        otherwise as `submit`. What was put back before an error stays so; called again, the others are.
+        """
+        job = self.job(job_id)
+        letters = letters_of(job.dead_letters(), images, job_id)
+        if not letters:
+            return 0
+        with answering(self._settings):
+            options = self._ledger.options(job_id)
+            spec = self._registry.model(options.model)
+            adverts = self._registry.adverts()
+        queue = route(spec, adverts, allow_waiting=allow_waiting)
+        size = task_size(
+            len(letters), options.batch_size, self._settings.task_images, slots_serving(spec.needs, adverts)
+        )
+        stopped = job.status().state == "stopped"
+        waiting = self._patiently(partial(self._ledger.tasks, job_id)) if stopped else []
+        revived = sum(self._revive(job_id, chunk, options, queue) for chunk in chunked(letters, size))
+        for task in waiting:
+            self._ring_if_queued(task)
+        return revived
 
     def models(self) -> list[ModelSpec]:
         """The models that workers have, or had lately."""
@@ -131,7 +186,7 @@ class Client:
             for chunk in chunks:
                 self._add(job_id, chunk, options, queue)
                 submitted += len(chunk)
-            outlast(partial(self._ledger.seal_job, job_id), self._settings, self._patience)
+            self._patiently(partial(self._ledger.seal_job, job_id))
         except RedisUnreachable as error:
             fate = "was cancelled" if self._cancelled(job_id) else "could not be cancelled and may still run"
             raise RedisUnreachable(
@@ -152,10 +207,28 @@ class Client:
 
     def _add(self, job_id: str, chunk: Sequence[ImageRef], options: JobOptions, queue: str) -> None:
         task = str(uuid.uuid4())
-        message = DetectMessage(job=job_id, task=task, model=options.model, batch_size=options.batch_size)
-        add = partial(self._ledger.add_task, job_id, task, queue, options.batch_size, chunk)
-        outlast(add, self._settings, self._patience)
-        outlast(partial(ring, self._bells, message, queue), self._settings, self._patience)
+        self._patiently(partial(self._ledger.add_task, job_id, task, queue, options.batch_size, chunk))
+        self._ring(job_id, task, options.model, options.batch_size, queue)
+
+    def _revive(self, job_id: str, chunk: Sequence[DeadLetter], options: JobOptions, queue: str) -> int:
+        task, indexes = str(uuid.uuid4()), [letter.index for letter in chunk]
+        revived = self._patiently(partial(self._ledger.revive, job_id, task, queue, options.batch_size, indexes))
+        if revived:  # else somebody else was faster
+            self._ring(job_id, task, options.model, options.batch_size, queue)
+        return revived
+
+    def _ring_if_queued(self, task: str) -> None:
+        """For a task that `Ledger.revive` queued besides. The reconciler would ring for it too, but one by one."""
+        record = self._patiently(partial(self._ledger.task, task))
+        if record is not None and record.state == "queued":
+            self._ring(record.job, task, record.model, record.batch_size, record.queue)
+
+    def _ring(self, job_id: str, task: str, model: str, batch_size: int, queue: str) -> None:
+        message = DetectMessage(job=job_id, task=task, model=model, batch_size=batch_size)
+        self._patiently(partial(ring, self._bells, message, queue))
+
+    def _patiently(self, call: Callable[[], Answer]) -> Answer:
+        return outlast(call, self._settings, self._patience)
 
     def _cancelled(self, job_id: str) -> bool:
         """Whether the job is stopped; False when Redis can't be told."""

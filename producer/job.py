@@ -1,16 +1,17 @@
-"""A submitted job, as the one who waits for it sees it. It only reads, and cancels; workers do the rest."""
+"""A submitted job, as the one who waits for it sees it. It reads, cancels and forgets; workers do the rest."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Final, TypeVar
 
 from contract.errors import WaitTimeout
-from contract.ledger import Attempt, JobState, JobStatus, Ledger
+from contract.ledger import Attempt, DeadLetter, JobState, JobStatus, Ledger
 from contract.messages import ImageResult
 from contract.settings import Settings
 from producer.arguments import timeout_s
+from producer.dead import letters_of
 from producer.outage import PATIENCE, outlast
 from producer.polling import Deadline, Pace
 
@@ -26,7 +27,7 @@ class Update:
     #: (index, result): the index counts the images as they were submitted, from 0. May be empty.
     results: tuple[tuple[int, ImageResult], ...]
     status: JobStatus
-    #: How many results have been handed out, these included: where another `watch` would go on.
+    #: The place in the order of completion where another `watch` would go on.
     cursor: int
 
 
@@ -52,8 +53,9 @@ class Job:
     def results(self, timeout: timedelta | float | None = None) -> Iterator[ImageResult]:
         """Every image's result, in the order of completion, as they come; ends when the job has ended.
 
-        A cancelled job ends after the results it got. WaitTimeout when the job has not ended `timeout` (seconds) after
-        the iteration began; results that are there are yielded before that.
+        A cancelled or stopped job ends after the results it got. WaitTimeout when the job has not ended `timeout`
+        (seconds) after the iteration began; results that are there are yielded before that. An image that is put back
+        meanwhile (`Client.retry_dead`) comes again, with its new result.
         """
         for update in self.watch(timeout=timeout):
             for _, result in update.results:
@@ -62,7 +64,7 @@ class Job:
     def results_indexed(
         self, cursor: int = 0, timeout: timedelta | float | None = None
     ) -> Iterator[tuple[int, ImageResult]]:
-        """Like `results`, from the `cursor`-th result on, each with the index of its image in the submission."""
+        """Like `results`, from the `cursor`-th place on, each with the index of its image in the submission."""
         for update in self.watch(cursor, timeout):
             yield from update.results
 
@@ -91,20 +93,40 @@ class Job:
         """
         return self._patiently(partial(self._ledger.cancel_job, self.id))
 
-    def attempts(self) -> list[Attempt]:
-        """Every closed attempt at the job's tasks, task by task, oldest first. One read of Redis for each task."""
-        tasks = self._patiently(partial(self._ledger.tasks, self.id))
+    def dead_letters(self) -> list[DeadLetter]:
+        """Images that failed for another reason than their file, such as memory, in the order of submission.
+
+        `attempts(letter.task)` tells what was tried, and `Client.retry_dead` puts them back.
+        """
+        self.status()
+        return self._patiently(partial(self._ledger.dead, self.id))
+
+    def drop_dead(self, images: Iterable[str] | None = None) -> int:
+        """Forgets the dead letters of `images`, named as in the results, or all, and gives how many there were.
+
+        Their failures stay among the results. InvalidArgument when an image has no dead letter.
+        """
+        letters = letters_of(self.dead_letters(), images, self.id)
+        self._patiently(partial(self._ledger.drop_dead, self.id, [letter.index for letter in letters]))
+        return len(letters)
+
+    def attempts(self, task: str | None = None) -> list[Attempt]:
+        """Every closed attempt at the job's tasks, or at one, oldest first. One read of Redis for each task."""
+        tasks = [task] if task is not None else self._patiently(partial(self._ledger.tasks, self.id))
         return [attempt for task in tasks for attempt in self._patiently(partial(self._ledger.history, task))]
 
     def _watch(self, cursor: int, deadline: Deadline) -> Iterator[Update]:
         pace = Pace()
         while True:
-            # In this order: what a job has when its end has been seen is all that it will ever have.
+            # In this order: what a job has when its end has been seen is all that it will have, unless put back.
             status = self.status()
-            results = tuple(self._patiently(partial(self._ledger.results, self.id, cursor, _PAGE)))
-            cursor += len(results)
-            yield Update(results, status, cursor)
-            if results:
+            page = self._patiently(partial(self._ledger.result_page, self.id, cursor, _PAGE))
+            passed_over = not page.results and page.cursor > cursor
+            cursor = page.cursor
+            if passed_over:  # failures that were all taken back: not the news that nothing is new
+                continue
+            yield Update(page.results, status, cursor)
+            if page.results:
                 pace.news()
                 continue
             if status.ended:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Final, TypeVar
 
-from contract.capability import Requirement, satisfies
-from contract.registry import Advert
+from contract.capability import Requirement
+from contract.registry import Advert, serves
 
 #: Tasks that each slot should get of a small job, so that a quick machine can take more of them than a slow one.
 TASKS_PER_SLOT: Final = 2
@@ -33,7 +33,7 @@ def task_size(images: int | None, batch_size: int, task_images: int, slots: int)
 
 def slots_serving(needs: Requirement, adverts: Iterable[Advert]) -> int:
     """Slots of the live workers that can run a model of these needs."""
-    return sum(advert.capability.slots for advert in adverts if satisfies(advert.capability, needs))
+    return sum(advert.capability.slots for advert in adverts if serves(advert, needs))
 
 
 def chunked(items: Iterable[Item], size: int) -> Iterator[Sequence[Item]]:

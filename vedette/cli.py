@@ -1,16 +1,12 @@
-"""The `vedette` command: which subcommands there are, and what an error becomes.
+"""The `vedette` command: which subcommands there are, and what an error becomes."""
 
-A subcommand's module is imported when it is called. Importing the producer takes half a second, for Celery is large,
-and `vedette --help` should not; so the one-line helps stand here, and a test compares them with the commands' own.
-"""
-
-import importlib
 from typing import Any, Final
 
 import click
 
 from contract.errors import VedetteError
 from vedette.exits import INTERRUPTED, exit_code_of
+from vedette.lazy import LazyGroup
 from vedette.session import Session
 
 #: Subcommand to its one line of help; `vedette/commands/<name>.py` defines a function of that name.
@@ -19,6 +15,7 @@ COMMANDS: Final = {
     "results": "Fetch the results of a job.",
     "status": "Show where a job stands, and why it waits.",
     "cancel": "Stop a job.",
+    "dead": "Images that failed through no fault of their own: look, retry, drop.",
     "models": "List the models that can be asked for.",
     "fleet": "List the workers that live now.",
     "up": "Start Redis, workers and Flower on this machine, until Ctrl-C.",
@@ -26,20 +23,7 @@ COMMANDS: Final = {
 }
 
 
-class LazyGroup(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        return [*COMMANDS]
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in COMMANDS:
-            return None
-        command: click.Command = getattr(importlib.import_module(f"vedette.commands.{cmd_name}"), cmd_name)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        with formatter.section("Commands"):
-            formatter.write_dl([*COMMANDS.items()])
-
+class Vedette(LazyGroup):
     def invoke(self, ctx: click.Context) -> Any:
         """Runs a subcommand. What it returns is the exit code, None being 0; an error is told without a trace."""
         try:
@@ -52,7 +36,12 @@ class LazyGroup(click.Group):
             ctx.exit(INTERRUPTED)
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Vedette,
+    package="vedette.commands",
+    helps=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.option("--redis", "redis_url", metavar="URL", help="Redis of the workers; overrides VEDETTE_REDIS_URL.")
 @click.version_option(package_name="vedette", message="%(prog)s %(version)s")
 @click.pass_context

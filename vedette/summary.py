@@ -49,6 +49,8 @@ def _images(tally: Tally, status: JobStatus) -> str:
     images = f"{tally.succeeded} of {status.total} images processed"
     if status.state == "cancelled":
         return f"{images}; job {status.job} was cancelled"
+    if status.state == "stopped":
+        return f"{images}; job {status.job} was stopped: {status.failed} failures are more than it allows"
     if not status.ended:
         return f"{images} so far; job {status.job} goes on"
     return images

@@ -5,6 +5,7 @@ from typing import Final
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 _UNFOLDED: Final = 1000
 
@@ -14,6 +15,11 @@ def table(*columns: str) -> Table:
     for column in columns:
         rows.add_column(column, overflow="fold")
     return rows
+
+
+def verbatim(text: str) -> Text:
+    """A cell of somebody else's text: in one line, and its brackets are no markup."""
+    return Text(" ".join(text.split()))
 
 
 def print_table(rows: Table) -> None:

@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 
-from contract.capability import satisfies
 from contract.ledger import JobStatus
 from contract.model_spec import ModelSpec
-from contract.registry import Advert
+from contract.registry import Advert, serves
 from contract.routing import explain
 from producer import Client
 
@@ -21,6 +20,6 @@ def missing_for(ref: str, models: Sequence[ModelSpec], adverts: Sequence[Advert]
     spec = next((spec for spec in models if spec.ref == ref), None)
     if spec is None:
         return f"no worker has had {ref} for a long time: start one whose model store has it"
-    if any(satisfies(advert.capability, spec.needs) for advert in adverts):
+    if any(serves(advert, spec.needs) for advert in adverts):
         return None
     return explain(spec, adverts)

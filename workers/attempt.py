@@ -1,6 +1,6 @@
-"""One attempt: the images of a claim through decode, model and ledger, in batches of one size.
+"""One attempt: the images of a claim through header, admission, decode, model and ledger, in batches of one size.
 
-Covers the happy path and what concerns single images. Does not decide what follows a failure (`workers.outcome`)
+Covers the happy path and what concerns single images. Does not decide what follows a failure (`workers.ladder`)
 and does not act on it (`workers.closing`). Imports OpenCV: slots only.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -17,18 +18,19 @@ from celery.utils.log import get_logger
 
 from contract.errors import ModelBroken
 from contract.ledger import Claim
-from contract.ledger.records import Verdict
-from contract.messages import Failure, FailureCode, ImageRef, ImageResult
-from workers.batches import same_size_batches
+from contract.messages import Failure, ImageRef, ImageResult
+from workers.batches import Readable, planned_batches
 from workers.closing import failed_result
 from workers.engine.boxes import to_detections
 from workers.images.decode import decode_rgb
 from workers.images.errors import ImageError
 from workers.images.fetch import read_image
 from workers.images.header import read_header
+from workers.ladder import Mishap, Stage
 from workers.lease import LeaseKeeper
 from workers.patience import patiently
 from workers.slot import Slot
+from workers.slot_memory import needed
 from workers.verdict import describe_error, verdict_of
 
 if TYPE_CHECKING:
@@ -37,17 +39,20 @@ if TYPE_CHECKING:
 logger = get_logger(__name__)
 
 Pixels = npt.NDArray[np.uint8]
+Decoded = tuple[Readable, Pixels]
 Indexed = tuple[int, ImageResult]
 
 
 class AttemptFailed(Exception):  # never leaves the task
     """The attempt cannot go on; what it recorded so far stands."""
 
-    def __init__(self, verdict: Verdict, detail: str, batch_size: int) -> None:
-        super().__init__(detail)
-        self.verdict = verdict
-        self.detail = detail
-        self.batch_size = batch_size
+    def __init__(self, mishap: Mishap) -> None:
+        super().__init__(mishap.detail)
+        self.mishap = mishap
+
+
+class WorkerLeaves(Exception):  # never leaves the task
+    """The worker is shutting down: what is not done yet is handed back."""
 
 
 @dataclass
@@ -61,92 +66,142 @@ class AttemptRun:
     failed: int = 0
 
     def run(self) -> None:
-        """Works through every image of the claim. Raises AttemptFailed or LeaseLost; records as it goes."""
-        readable = self._headers()
-        model = self._model() if readable else None
-        for batch in same_size_batches(readable, self.claim.batch_size):
-            self.lease.check()
-            assert model is not None
-            self._batch(model, batch)
+        """Works through the claim, recording as it goes. Raises AttemptFailed, WorkerLeaves or LeaseLost."""
+        with self.slot.memory.attempt(self.claim):
+            self.slot.memory.box.enter("decode")
+            readable = self._headers()
+            if readable:
+                model = self._model()
+                for batch in planned_batches(readable, self.claim.batch_size):
+                    self._admit(model, batch)
 
-    def _headers(self) -> list[tuple[tuple[int, int], ImageRef]]:
-        """((width, height), image) of every image whose header is fine; the others get their failure now."""
+    def _headers(self) -> list[Readable]:
+        """Every image whose header is fine; the others get their failure now."""
         readable, failed = [], []
         for image in self.claim.images:
-            self.lease.check()
+            self._may_go_on()
             try:
                 header = read_header(self._bytes_of(image), self.slot.settings.image_pixels_max)
             except Exception as error:
+                if verdict_of(error) == "memory":
+                    raise AttemptFailed(_mishap(error, [image.index])) from error
                 failed.append(self._failure(image, _failure_of(error)))
             else:
-                readable.append(((header.width_px, header.height_px), image))
+                readable.append(Readable(image, header.width_px, header.height_px))
         self._record(failed)
         return readable
 
     def _model(self) -> SavedModel:
-        options = self.claim.options
+        """The model, loaded. One that cannot fit here is not tried: loading it would be the end of the process."""
+        options, memory = self.claim.options, self.slot.memory
         try:
-            return self.slot.models.get(options.model, options.digest)
+            held = self.slot.models.held(options.digest)
+            if held is not None:
+                return held
+            memory.box.enter("load", [])
+            room = memory.room_for(self.slot.models.spec(options.model, options.digest))
+            if not room.batch:
+                raise AttemptFailed(Mishap("memory", f"the model {needed(room)}", stage="load"))
+            model = self.slot.models.get(options.model, options.digest)
         except ModelBroken as error:
-            raise AttemptFailed("model", str(error), self.claim.batch_size) from error
+            raise AttemptFailed(Mishap("model", str(error), stage="load")) from error
+        except AttemptFailed:
+            raise
         except Exception as error:
-            raise AttemptFailed(verdict_of(error), describe_error(error), self.claim.batch_size) from error
+            raise AttemptFailed(_mishap(error, stage="load")) from error
+        memory.model_loaded()
+        return model
 
-    def _batch(self, model: SavedModel, batch: Sequence[ImageRef]) -> None:
-        decoded: list[tuple[ImageRef, Pixels]] = []
-        failed: list[Indexed] = []
-        for image in batch:
+    def _admit(self, model: SavedModel, batch: Sequence[Readable]) -> None:
+        """Runs `batch`, in parts if it does not fit at once. Waits a little for memory that others hold just now."""
+        memory, digest = self.slot.memory, self.claim.options.digest
+        while batch:
+            self._may_go_on()
+            sizes = [readable.megapixels for readable in batch]
+            with memory.reserve(model.spec, digest, sizes, len(batch)) as admission:
+                part, batch = batch[: admission.batch], batch[admission.batch :]
+                if part:
+                    self._batch(model, part)
+                    memory.fitted(digest, len(part))
+                    continue
+            alone = frozenset({batch[0].image.index})
+            if not memory.could_ever_hold(admission):
+                raise AttemptFailed(Mishap("memory", needed(admission), batch=alone))
+            if not memory.wait_until(partial(self._fits_now, model, batch[0])):
+                raise AttemptFailed(Mishap("memory", needed(admission), batch=alone, victim=True))
+
+    def _fits_now(self, model: SavedModel, first: Readable) -> bool:
+        self._may_go_on()
+        memory = self.slot.memory
+        with memory.reserve(model.spec, self.claim.options.digest, [first.megapixels], 1) as admission:
+            return admission.batch > 0
+
+    def _batch(self, model: SavedModel, batch: Sequence[Readable]) -> None:
+        box = self.slot.memory.box
+        box.enter("decode", [readable.image.index for readable in batch])
+        decoded, failed = list[Decoded](), list[Indexed]()
+        for readable in batch:
             try:
-                decoded.append((image, decode_rgb(self._bytes_of(image))))
+                decoded.append((readable, decode_rgb(self._bytes_of(readable.image), readable.image.shrink)))
             except Exception as error:
-                self._give_back_for_memory(error, len(batch))
-                failed.append(self._failure(image, _failure_of(error)))
+                if verdict_of(error) == "memory":
+                    raise AttemptFailed(_mishap(error, [each.image.index for each in batch])) from error
+                failed.append(self._failure(readable.image, _failure_of(error)))
         self._record(failed)
         # A header may lie about its size: what goes into one call is what was decoded alike.
-        for _, alike in groupby(decoded, key=lambda item: item[1].shape):
-            self._record(self._detect(model, list(alike)))
+        for _, group in groupby(decoded, key=lambda item: item[1].shape):
+            alike = list(group)
+            box.enter("run", [readable.image.index for readable, _ in alike])
+            results = self._detect(model, alike)
+            box.enter("record")
+            self._record(results)
+        box.enter("record", [])
 
-    def _detect(self, model: SavedModel, decoded: Sequence[tuple[ImageRef, Pixels]]) -> list[Indexed]:
+    def _detect(self, model: SavedModel, decoded: Sequence[Decoded]) -> list[Indexed]:
         try:
             outputs = model.detect(np.stack([pixels for _, pixels in decoded]))
             return [
-                self._success(image, pixels, raw, model, len(decoded))
-                for (image, pixels), raw in zip(decoded, outputs, strict=True)
+                self._success(_as_decoded(readable, pixels), raw, model, len(decoded))
+                for (readable, pixels), raw in zip(decoded, outputs, strict=True)
             ]
         except Exception as error:
-            self._give_back_for_memory(error, len(decoded))
+            if verdict_of(error) == "memory":
+                raise AttemptFailed(_mishap(error, [readable.image.index for readable, _ in decoded])) from error
             if len(decoded) > 1:  # only the offender fails: each image alone
                 return [result for item in decoded for result in self._detect(model, [item])]
-            code: FailureCode = "memory" if verdict_of(error) == "memory" else "model_failed"
-            return [self._failure(decoded[0][0], Failure(code=code, message=describe_error(error)))]
+            return [self._failure(decoded[0][0].image, Failure(code="model_failed", message=describe_error(error)))]
 
-    def _give_back_for_memory(self, error: Exception, images: int) -> None:
-        """Memory, and more than one image was held: the batch can shrink, so the attempt ends here."""
-        if images > 1 and verdict_of(error) == "memory":
-            raise AttemptFailed("memory", describe_error(error), images) from error
+    def _may_go_on(self) -> None:
+        self.lease.check()
+        if self.slot.leaving():
+            raise WorkerLeaves
+        if self.slot.memory.out_of_time:
+            limit_s = self.slot.settings.task_timeout.total_seconds()
+            raise AttemptFailed(Mishap("timeout", f"not done after {limit_s:g} s; the results so far are kept"))
 
     def _bytes_of(self, image: ImageRef) -> bytes:
         settings = self.slot.settings
         return read_image(image.uri, settings.image_roots, settings.image_bytes_max)
 
-    def _success(self, image: ImageRef, pixels: Pixels, raw: RawDetections, model: SavedModel, batch: int) -> Indexed:
-        height_px, width_px = pixels.shape[:2]
+    def _success(self, readable: Readable, raw: RawDetections, model: SavedModel, batch_size: int) -> Indexed:
+        image = readable.image
         detections = to_detections(
             raw,
-            width_px=width_px,
-            height_px=height_px,
+            width_px=readable.width_px,
+            height_px=readable.height_px,
             labels=model.spec.labels,
             min_score=self.claim.options.min_score,
         )
         result = ImageResult(
             image=image.name,
-            width=width_px,
-            height=height_px,
-            model=model.spec.ref,
+            width=readable.width_px,
+            height=readable.height_px,
+            model=self.claim.options.model,
             detections=detections,
             worker=self.worker,
-            batch_size=batch,
+            batch_size=batch_size,
             attempts=self.claim.attempt,
+            degraded={"scale": 1 / image.shrink} if image.shrink > 1 else None,
         )
         return image.index, result
 
@@ -158,16 +213,26 @@ class AttemptRun:
         if not results:
             return
         claim = self.claim
-        recorded = patiently(lambda: self.slot.ledger.record(claim.job, claim.task, claim.attempt, results))
+        recorded = patiently(lambda: self.slot.office.ledger.record(claim.job, claim.task, claim.attempt, results))
         if recorded != "recorded":
             raise self.lease.lost(recorded)
         self.failed += sum(not result.ok for _, result in results)
         self.succeeded += sum(result.ok for _, result in results)
 
 
+def _as_decoded(readable: Readable, pixels: Pixels) -> Readable:
+    """Its size by what was decoded, where that is not a part of it: a header may lie."""
+    if readable.image.shrink > 1:
+        return readable
+    return Readable(readable.image, width_px=pixels.shape[1], height_px=pixels.shape[0])
+
+
+def _mishap(error: Exception, batch: Sequence[int] = (), stage: Stage = "run") -> Mishap:
+    return Mishap(verdict_of(error), describe_error(error), stage=stage, batch=frozenset(batch))
+
+
 def _failure_of(error: Exception) -> Failure:
     """Of an image whose bytes or pixels could not be had."""
     if isinstance(error, ImageError):
         return error.failure
-    code: FailureCode = "memory" if verdict_of(error) == "memory" else "image_unreadable"
-    return Failure(code=code, message=describe_error(error))
+    return Failure(code="image_unreadable", message=describe_error(error))

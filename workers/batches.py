@@ -4,15 +4,35 @@ A batch is one tensor, so its images have one size. Padding them to a common siz
 so images of different sizes go in different batches instead; a folder from one camera still fills them.
 """
 
-from collections.abc import Hashable, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-T = TypeVar("T")
+from contract.messages import ImageRef
 
 
-def same_size_batches(items: Sequence[tuple[Hashable, T]], batch_size: int) -> list[list[T]]:
-    """Items of (size, item) as batches of at most `batch_size` items of one size, in the order of first appearance."""
-    by_size: dict[Hashable, list[T]] = {}
-    for size, item in items:
-        by_size.setdefault(size, []).append(item)
-    return [group[i : i + batch_size] for group in by_size.values() for i in range(0, len(group), batch_size)]
+@dataclass(frozen=True)
+class Readable:
+    """An image whose header was read: size in pixels, upright, as it is and not as it may be shrunk."""
+
+    image: ImageRef
+    width_px: int
+    height_px: int
+
+    @property
+    def megapixels(self) -> float:
+        """As it will be decoded."""
+        return self.width_px * self.height_px / self.image.shrink**2 / 1e6
+
+
+def planned_batches(images: Sequence[Readable], batch_size: int) -> list[list[Readable]]:
+    """Batches of images of one size, none longer than `batch_size` or than one of its images may share a call with.
+
+    Images under suspicion come last, the closest suspects after all others: if they end the process, the rest is done.
+    """
+    groups: dict[tuple[int, int, int, int], list[Readable]] = {}
+    for readable in images:
+        cap = min(batch_size, readable.image.batch_cap or batch_size)
+        alike = (cap, readable.width_px, readable.height_px, readable.image.shrink)
+        groups.setdefault(alike, []).append(readable)
+    largest_cap_first = sorted(groups.items(), key=lambda item: -item[0][0])
+    return [group[i : i + cap] for (cap, *_), group in largest_cap_first for i in range(0, len(group), cap)]

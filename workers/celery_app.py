@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 from celery import Celery
-from celery.signals import celeryd_init, worker_process_init
+from celery.signals import celeryd_init, worker_process_init, worker_shutting_down
 
 from contract.doorbell import DirectAMQP, celery_queue, shared_celery_config
 from contract.errors import SettingsError
@@ -16,6 +16,7 @@ from workers import slot, startup
 from workers.options import WORKER_OPTIONS
 from workers.steps.advertise import Advertise
 from workers.steps.reconcile import Reconcile
+from workers.steps.undertake import Undertake
 
 
 def celery_config() -> dict[str, Any]:
@@ -53,10 +54,11 @@ def build_app() -> Celery:
     app.add_defaults(celery_config)
     for option in WORKER_OPTIONS:
         app.user_options["worker"].add(option)
-    app.steps["consumer"].update({Advertise, Reconcile})
+    app.steps["consumer"].update({Advertise, Reconcile, Undertake})
     return app
 
 
 app = build_app()
 celeryd_init.connect(startup.prepare_worker, weak=False)
 worker_process_init.connect(slot.open_slot, weak=False)
+worker_shutting_down.connect(startup.begin_to_leave, weak=False)

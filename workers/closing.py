@@ -1,21 +1,31 @@
-"""Ends attempts in the ledger and rings for what is put back: the one place that acts on an `Outcome`.
+"""Ends failed attempts in the ledger and rings for what is put back: the one place that acts on the ladder's outcome.
 
-Used by the slot for its own attempt and by the reconciler for those of slots that are gone.
+Used by a slot for its own attempt, by the undertaker for those of slots that died beside it, and by the reconciler for
+those of machines that are gone.
 """
 
+import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+import redis
 from celery import Celery
 from celery.utils.log import get_logger
 
+from contract.capability import Capability
 from contract.doorbell import ring
-from contract.ledger import Attempt, Ledger
+from contract.errors import ModelUnknown
+from contract.ledger import Attempt, Ledger, NewTask, PutBack, TaskRecord
 from contract.ledger.ledger import Closed
 from contract.ledger.records import Verdict
 from contract.messages import DetectMessage, Failure, FailureCode, ImageRef, ImageResult
-from workers.outcome import Outcome
+from contract.registry import Registry
+from contract.routing import next_tier
+from contract.settings import Settings
+from workers.ladder import Circumstances, Mishap, Outcome, changed, outcome
+from workers.memory.learned import LearnedSizes, worker_class
 
 logger = get_logger(__name__)
 
@@ -30,42 +40,132 @@ _CODES: Final[dict[Verdict, FailureCode]] = {
 }
 
 
+@dataclass(frozen=True)
+class Office:
+    """What it takes to close an attempt. Each process has its own."""
+
+    app: Celery
+    ledger: Ledger
+    registry: Registry
+    learned: LearnedSizes
+    settings: Settings
+    #: Class of the workers that learn with this one.
+    worker_class: str
+
+
+def office(app: Celery, client: redis.Redis, settings: Settings, capability: Capability) -> Office:
+    return Office(
+        app,
+        Ledger(client, settings),
+        Registry(client, settings),
+        LearnedSizes(client, settings),
+        settings,
+        worker_class(capability.memory_per_slot_bytes),
+    )
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What became of a failed attempt."""
+
+    then: Outcome
+    closed: Closed
+    #: `batch 16 → 8 (memory: SIGKILL by the kernel, 1.9 of 2.0 GiB)`.
+    text: str
+
+    @property
+    def put_back(self) -> bool:
+        return self.closed in ("queued", "done") and self.then.step != "dead"
+
+
 def failed_result(image: ImageRef, failure: Failure, *, model: str, worker: str | None, attempt: int) -> ImageResult:
     return ImageResult(image=image.name, model=model, failure=failure, worker=worker, attempts=attempt)
 
 
-def close_failed(
-    app: Celery,
-    ledger: Ledger,
-    *,
-    message: DetectMessage,
-    queue: str,
-    worker: str,
-    attempt: int,
-    verdict: Verdict,
-    detail: str,
-    then: Outcome,
-    left: Sequence[ImageRef],
-) -> Closed:
-    """Closes an attempt that failed with `verdict`; fails `left` or puts it back, as `then` says, and rings."""
-    logger.warning("task %s attempt %d: %s (%s: %s)", message.task, attempt, then.text, verdict, detail)
+def settle(office: Office, task: TaskRecord, mishap: Mishap) -> Settled:
+    """Closes attempt `task.attempt`, which failed with `mishap`: fails its images or puts them back, and rings.
+
+    May be repeated when Redis went away in the middle: what was done is refused then, and a bell that was not rung is
+    rung by the reconciler. RedisError passes.
+    """
+    left = office.ledger.images_left(task.task)
+    then = outcome(mishap, left, _circumstances(office, task, left))
+    text = f"{then.text} ({mishap.verdict}: {mishap.detail})"
+    logger.warning("task %s attempt %d: %s", task.task, task.attempt, text)
+    if mishap.verdict == "memory" and not mishap.victim and mishap.stage == "run":
+        office.learned.failed(task.options.digest, office.worker_class, len(mishap.batch))
     if then.step == "dead":
-        failure = Failure(code=_CODES[verdict], message=f"{detail}; {then.text}")
-        results = [
-            (image.index, failed_result(image, failure, model=message.model, worker=worker, attempt=attempt))
-            for image in left
-        ]
-        ledger.record(message.job, message.task, attempt, results)
-    record = Attempt(
-        attempt=attempt,
-        worker=worker,
-        batch_size=message.batch_size,
-        verdict=verdict,
-        detail=detail,
-        outcome=then.text,
+        _fail(office.ledger, task, mishap, then)
+    moved = _moved(task, then)
+    back = PutBack(task.queue, task.batch_size, changed=() if moved else changed(then), moved=moved)
+    closed = office.ledger.close(task.job, task.task, _history(task, mishap, then.text), back)
+    if closed == "queued":
+        shown = min(task.batch_size, then.batch_cap or task.batch_size)
+        _ring(office.app, task, task.task, shown, task.queue)
+    if moved is not None and closed in ("queued", "done"):
+        _ring(office.app, task, moved.task, moved.batch_size, moved.queue)
+    return Settled(then, closed, text)
+
+
+def hand_back(office: Office, task: TaskRecord, why: str) -> Closed:
+    """Closes an attempt that could have gone on, and rings for what is left of it: the worker is leaving."""
+    closed = office.ledger.close(
+        task.job, task.task, _history(task, None, f"handed back: {why}"), PutBack(task.queue, task.batch_size)
+    )
+    if closed == "queued":
+        _ring(office.app, task, task.task, task.batch_size, task.queue)
+    return closed
+
+
+def _circumstances(office: Office, task: TaskRecord, left: Sequence[ImageRef]) -> Circumstances:
+    largest = max((min(task.batch_size, image.batch_cap or task.batch_size) for image in left), default=1)
+    return Circumstances(
+        attempt=task.attempt,
+        attempts_max=office.settings.attempts_max,
+        batch_size=largest,
+        bigger_queue=next_tier(task.queue, office.registry.adverts()),
+        may_coarsen=task.options.allow_degraded and not _resizes_inside(office.registry, task.options.model),
+    )
+
+
+def _resizes_inside(registry: Registry, model: str) -> bool:
+    """A model that brings every image to one size has the same appetite for a coarser one."""
+    try:
+        return registry.model(model).signature.resizes_to_px > 0
+    except ModelUnknown:  # no worker has had it for a month
+        return False
+
+
+def _fail(ledger: Ledger, task: TaskRecord, mishap: Mishap, then: Outcome) -> None:
+    failure = Failure(code=_CODES[mishap.verdict], message=f"{mishap.detail}; {then.text}")
+    results = [
+        (image.index, failed_result(image, failure, model=task.options.model, worker=task.worker, attempt=task.attempt))
+        for image in then.offenders
+    ]
+    ledger.record(task.job, task.task, task.attempt, results)
+
+
+def _moved(task: TaskRecord, then: Outcome) -> NewTask | None:
+    """The offenders as a task of their own, when they go to another queue. Its id follows from the attempt's: asked
+    twice, it is the same task."""
+    if then.step != "bigger" or then.queue is None:
+        return None
+    task_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{task.task}/{task.attempt}"))
+    return NewTask(task_id, then.queue, task.batch_size, changed(then))
+
+
+def _history(task: TaskRecord, mishap: Mishap | None, what_followed: str) -> Attempt:
+    return Attempt(
+        attempt=task.attempt,
+        worker=task.worker or "unknown",
+        batch_size=(len(mishap.batch) if mishap is not None else 0) or task.batch_size,
+        verdict=mishap.verdict if mishap is not None else None,
+        detail=mishap.detail if mishap is not None else "",
+        outcome=what_followed,
         ended=datetime.now(UTC),
     )
-    closed = ledger.close(message.job, message.task, record, queue, then.batch_size)
-    if closed == "queued":
-        ring(app, message.model_copy(update={"batch_size": then.batch_size}), queue, retries=attempt)
-    return closed
+
+
+def _ring(app: Celery, task: TaskRecord, task_id: str, batch_size: int, queue: str) -> None:
+    message = DetectMessage(job=task.job, task=task_id, model=task.options.model, batch_size=batch_size)
+    ring(app, message, queue, retries=task.attempt if task_id == task.task else 0)

@@ -2,22 +2,20 @@
 
 import os
 import sys
-from typing import Any, Final
+from typing import Any
 
+from celery.concurrency import get_implementation
 from celery.concurrency.prefork import TaskPool
 
 from contract.capability import Capability
 from contract.errors import SettingsError, VedetteError
 from contract.settings import load_settings
+from workers import findings
 from workers.hardware.files import read_machine
 from workers.hardware.plan import Caps
 from workers.hardware.probe import measure, warnings
 from workers.options import caps_from
 from workers.preflight import run_preflight
-
-#: Keys of the Celery configuration that carry the findings to the bootsteps and, over the fork, to the slots.
-CAPABILITY_KEY: Final = "vedette_capability"
-VERSIONS_KEY: Final = "vedette_versions"
 
 
 def prepare_worker(conf: Any, options: dict[str, Any], **_signal: Any) -> None:
@@ -35,12 +33,12 @@ def prepare_worker(conf: Any, options: dict[str, Any], **_signal: Any) -> None:
         raise SystemExit(2 if isinstance(error, SettingsError) else 1) from None
     os.environ.update(thread_environment(capability))
     conf.worker_concurrency = options["concurrency"] = capability.slots
-    conf[CAPABILITY_KEY] = capability.model_dump(mode="json")
-    conf[VERSIONS_KEY] = versions
+    findings.keep(capability, versions)
 
 
-def capability_from(conf: Any) -> Capability:
-    return Capability.model_validate(conf[CAPABILITY_KEY])
+def begin_to_leave(**_signal: Any) -> None:
+    """Receiver of `worker_shutting_down`: slots hand back what they have not done yet, after the batch they are at."""
+    findings.findings().leave()
 
 
 def thread_environment(capability: Capability) -> dict[str, str]:
@@ -57,7 +55,7 @@ def thread_environment(capability: Capability) -> dict[str, str]:
 
 
 def _refuse_what_cannot_work(options: dict[str, Any]) -> None:
-    if not issubclass(options.get("pool_cls") or TaskPool, TaskPool):
+    if not issubclass(get_implementation(options.get("pool") or "prefork"), TaskPool):
         raise SettingsError("--pool: Vedette needs prefork, whose processes a memory failure can end one by one")
     if options.get("autoscale"):
         raise SettingsError("--autoscale: each slot holds a model; start another worker instead, or use --slots")

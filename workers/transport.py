@@ -9,6 +9,8 @@ from typing import Any
 
 from kombu.transport import redis as kombu_redis
 
+from contract.queues import is_queue
+from workers.envelope import flaw_of
 from workers.refusals import refuse
 
 
@@ -25,9 +27,18 @@ class Transport(kombu_redis.Transport):  # type: ignore[misc]  # kombu has no ty
     Channel = Channel
 
     def _deliver(self, message: Any, queue: str) -> None:
+        flaw = flaw_of(message) if _carries_tasks(queue) else None
+        if flaw is not None:
+            refuse(f"it is no Celery message: {flaw}", message)
+            return
         try:
             self.channels[0].Message(message, channel=self.channels[0])
-        except Exception as error:  # whatever the wrong shape trips over
-            refuse(f"it is no Celery message ({type(error).__name__}: {error})", message)
+        except Exception as error:  # a body that its encoding does not fit, or an encoding that nobody knows
+            refuse(f"its body cannot be decoded ({type(error).__name__}: {error})", message)
         else:
             super()._deliver(message, queue)
+
+
+def _carries_tasks(queue: str) -> bool:
+    """Not so remote control and events: workers, `celery inspect` and Flower get theirs through this transport too."""
+    return is_queue(queue) or queue.startswith("vedette.")

@@ -6,6 +6,27 @@ message, a killed process or a cut network can neither lose an image nor count i
 """
 
 from contract.ledger.ledger import Ledger
-from contract.ledger.records import Attempt, Claim, JobState, JobStatus, TaskRecord
+from contract.ledger.records import (
+    Attempt,
+    Claim,
+    DeadLetter,
+    JobState,
+    JobStatus,
+    NewTask,
+    PutBack,
+    ResultPage,
+    TaskRecord,
+)
 
-__all__ = ["Attempt", "Claim", "JobState", "JobStatus", "Ledger", "TaskRecord"]
+__all__ = [
+    "Attempt",
+    "Claim",
+    "DeadLetter",
+    "JobState",
+    "JobStatus",
+    "Ledger",
+    "NewTask",
+    "PutBack",
+    "ResultPage",
+    "TaskRecord",
+]

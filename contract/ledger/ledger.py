@@ -8,9 +8,20 @@ from typing import Literal
 import redis
 
 from contract import keys
-from contract.errors import JobClosed, JobUnknown
-from contract.ledger.records import Attempt, Claim, JobStatus, TaskRecord, from_ms
-from contract.ledger.scripts import Scripts
+from contract.errors import JobClosed
+from contract.ledger.base import to_ms, unknown_job
+from contract.ledger.dead import DeadLetters
+from contract.ledger.records import (
+    Attempt,
+    Claim,
+    JobState,
+    JobStatus,
+    NewTask,
+    PutBack,
+    ResultPage,
+    TaskRecord,
+    from_ms,
+)
 from contract.messages import ImageRef, ImageResult, JobOptions
 from contract.settings import Settings
 
@@ -20,18 +31,16 @@ Recorded = Literal["recorded", "cancelled", "fenced"]
 Closed = Literal["done", "queued", "cancelled", "fenced"]
 
 
-class Ledger:
+class Ledger(DeadLetters):
     def __init__(self, client: redis.Redis, settings: Settings) -> None:
-        self._redis = client
-        self._scripts = Scripts(client)
-        self._lifetime_ms = _ms(settings.result_lifetime)
-        self._shared_lifetime_ms = _ms(settings.registry_lifetime)
-        self._lease_ms = _ms(settings.lease)
+        super().__init__(client, settings)
+        self._lease_ms = to_ms(settings.lease)
 
     # The producer's side
 
     def create_job(self, job: str, options: JobOptions, queue: str) -> None:
-        created = self._scripts.create_job([keys.job(job)], [options.model_dump_json(), queue, self._lifetime_ms])
+        rate = "" if options.max_failure_rate is None else options.max_failure_rate
+        created = self._scripts.create_job([keys.job(job)], [options.model_dump_json(), queue, self._lifetime_ms, rate])
         if not created:
             raise JobClosed(f"job {job} exists already")
 
@@ -48,21 +57,21 @@ class Ledger:
     def seal_job(self, job: str) -> None:
         """No more tasks will come: the job is done as soon as every image has its result."""
         if self._scripts.seal_job([keys.job(job)], [self._lifetime_ms]) is None:
-            raise JobUnknown(_unknown(job))
+            raise unknown_job(job)
 
-    def cancel_job(self, job: str) -> Literal["open", "done", "cancelled"]:
+    def cancel_job(self, job: str) -> JobState:
         """Cancels an open job and gives the state it had before; an ended job stays as it is."""
-        before: Literal["open", "done", "cancelled"] | None = self._scripts.cancel_job(
+        before: JobState | None = self._scripts.cancel_job(
             [keys.job(job), keys.job_tasks(job), keys.LEASES, keys.BELLS]
         )
         if before is None:
-            raise JobUnknown(_unknown(job))
+            raise unknown_job(job)
         return before
 
     def status(self, job: str) -> JobStatus:
         fields: dict[str, str] = self._redis.hgetall(keys.job(job))
         if not fields:
-            raise JobUnknown(_unknown(job))
+            raise unknown_job(job)
         return JobStatus.model_validate(
             {
                 **fields,
@@ -73,17 +82,26 @@ class Ledger:
             }
         )
 
+    def options(self, job: str) -> JobOptions:
+        text: str | None = self._redis.hget(keys.job(job), "options")
+        if text is None:
+            raise unknown_job(job)
+        return JobOptions.model_validate_json(text)
+
     def results(self, job: str, cursor: int = 0, count: int = 500) -> list[tuple[int, ImageResult]]:
-        """(index, result) of images in the order of completion, from the `cursor`-th on."""
+        """(index, result) of images in the order of completion, from the `cursor`-th place on."""
+        return [*self.result_page(job, cursor, count).results]
+
+    def result_page(self, job: str, cursor: int = 0, count: int = 500) -> ResultPage:
+        """The results at `count` places from the `cursor`-th on; the last page's cursor is the one that was given."""
         indexes: list[str] = self._redis.lrange(keys.job_order(job), cursor, cursor + count - 1)
-        if not indexes:
-            return []
-        texts = self._redis.hmget(keys.job_results(job), indexes)
-        return [
+        texts = self._redis.hmget(keys.job_results(job), indexes) if indexes else []
+        results = (
             (int(index), ImageResult.model_validate_json(text))
             for index, text in zip(indexes, texts, strict=True)
             if text is not None
-        ]
+        )
+        return ResultPage(tuple(results), cursor + len(indexes))
 
     def tasks(self, job: str) -> list[str]:
         ids: list[str] = self._redis.lrange(keys.job_tasks(job), 0, -1)
@@ -123,20 +141,32 @@ class Ledger:
         return standing
 
     def record(self, job: str, task: str, attempt: int, results: Sequence[tuple[int, ImageResult]]) -> Recorded:
-        """Records (index, result) pairs, each image once; nothing for an attempt that no longer holds the task."""
-        payload = [
-            part
-            for index, result in results
-            for part in (index, "succeeded" if result.ok else "failed", result.model_dump_json())
-        ]
+        """Records (index, result) pairs, each image once; nothing for an attempt that no longer holds the task.
+
+        A failure for another reason than the image file is kept as a dead letter too.
+        """
+        payload = [part for index, result in results for part in (index, _kind(result), result.model_dump_json())]
         recorded: Recorded = self._scripts.record(
-            [keys.job(job), keys.job_results(job), keys.job_order(job), keys.task(task), keys.task_images(task)],
-            [attempt, self._lifetime_ms, *payload],
+            [
+                keys.job(job),
+                keys.job_results(job),
+                keys.job_order(job),
+                keys.task(task),
+                keys.task_images(task),
+                keys.job_dead(job),
+            ],
+            [attempt, self._lifetime_ms, task, *payload],
         )
         return recorded
 
-    def close(self, job: str, task: str, attempt: Attempt, queue: str, batch_size: int) -> Closed:
-        """Ends an attempt. Whatever has no result is queued again on `queue`; then 'queued' says: ring the bell."""
+    def close(self, job: str, task: str, attempt: Attempt, back: PutBack) -> Closed:
+        """Ends an attempt. Whatever has no result is queued again as `back` says.
+
+        Ring the bell of `task` when the answer is 'queued', and that of `back.moved` unless it is 'cancelled' or
+        'fenced'.
+        """
+        moved = back.moved or NewTask("", "", 1, ())
+        payload = [part for image in (*back.changed, *moved.images) for part in (image.index, image.model_dump_json())]
         closed: Closed = self._scripts.close(
             [
                 keys.job(job),
@@ -146,6 +176,9 @@ class Ledger:
                 keys.LEASES,
                 keys.BELLS,
                 keys.QUEUES,
+                keys.job_tasks(job),
+                keys.task(moved.task),
+                keys.task_images(moved.task),
             ],
             [
                 task,
@@ -153,8 +186,14 @@ class Ledger:
                 attempt.model_dump_json(),
                 self._lifetime_ms,
                 self._shared_lifetime_ms,
-                queue,
-                batch_size,
+                back.queue,
+                back.batch_size,
+                len(back.changed),
+                moved.task,
+                moved.queue,
+                moved.batch_size,
+                job,
+                *payload,
             ],
         )
         return closed
@@ -168,7 +207,7 @@ class Ledger:
 
     def silent(self, patience: timedelta, count: int = 100) -> list[str]:
         """Queued tasks whose bell was rung at least `patience` ago and that nobody has claimed."""
-        due: list[str] = self._scripts.due([keys.BELLS], [_ms(patience), count])
+        due: list[str] = self._scripts.due([keys.BELLS], [to_ms(patience), count])
         return due
 
     def rung(self, task: str) -> None:
@@ -189,7 +228,7 @@ class Ledger:
             batch_size=int(fields["batch_size"]),
             attempt=int(fields["attempt"]),
             worker=fields.get("worker"),
-            model=JobOptions.model_validate_json(options).model,
+            options=JobOptions.model_validate_json(options),
         )
 
     def images_left(self, task: str) -> list[ImageRef]:
@@ -203,9 +242,7 @@ class Ledger:
         self._redis.zrem(keys.BELLS, task)
 
 
-def _ms(duration: timedelta) -> int:
-    return round(duration.total_seconds() * 1000)
-
-
-def _unknown(job: str) -> str:
-    return f"unknown job {job!r}: it was never submitted here, or its results are past their lifetime"
+def _kind(result: ImageResult) -> Literal["succeeded", "failed", "dead"]:
+    if result.ok:
+        return "succeeded"
+    return "dead" if result.dead else "failed"

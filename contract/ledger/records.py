@@ -6,9 +6,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from contract.messages import ImageRef, JobOptions
+from contract.messages import Failure, ImageRef, ImageResult, JobOptions
 
-JobState = Literal["open", "done", "cancelled"]
+JobState = Literal["open", "done", "cancelled", "stopped"]
 TaskState = Literal["queued", "running", "done", "cancelled"]
 Verdict = Literal["memory", "cpu", "crash", "lost", "timeout", "model", "image"]
 
@@ -73,8 +73,56 @@ class Attempt(BaseModel):
 
 
 @dataclass(frozen=True)
+class NewTask:
+    """A task that an attempt splits off: images that go to another queue."""
+
+    task: str
+    queue: str
+    batch_size: int
+    images: tuple[ImageRef, ...]
+
+
+@dataclass(frozen=True)
+class PutBack:
+    """How what is left of a task is queued again."""
+
+    queue: str
+    batch_size: int
+    #: Images that stay in the task, but not as they were.
+    changed: tuple[ImageRef, ...] = ()
+    #: Images that leave the task.
+    moved: NewTask | None = None
+
+
+@dataclass(frozen=True)
+class ResultPage:
+    """Some of a job's results, in the order of completion, and where to go on reading."""
+
+    #: (index, result). May be fewer than asked for: a failure that was taken back leaves its place empty.
+    results: tuple[tuple[int, ImageResult], ...]
+    cursor: int
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """An image that failed for another reason than its file. It can be put back, or forgotten."""
+
+    index: int
+    #: The task that gave up on it, whose history tells why.
+    task: str
+    #: As it was in that task, with what the attempts had come to: batch cap, shrink, deaths.
+    image: ImageRef
+    result: ImageResult
+
+    @property
+    def failure(self) -> Failure:
+        assert self.result.failure is not None, "a dead letter's result is a failure"
+        return self.result.failure
+
+
+@dataclass(frozen=True)
 class TaskRecord:
-    """A task as the reconciler sees it."""
+    """A task as whoever closes its attempt sees it."""
 
     job: str
     task: str
@@ -83,7 +131,11 @@ class TaskRecord:
     batch_size: int
     attempt: int
     worker: str | None
-    model: str
+    options: JobOptions
+
+    @property
+    def model(self) -> str:
+        return self.options.model
 
 
 def from_ms(epoch_ms: str | None) -> datetime | None:

@@ -50,6 +50,10 @@ class Scripts:
         return self._load("cancel_job")
 
     @cached_property
+    def revive(self) -> Script:
+        return self._load("revive")
+
+    @cached_property
     def due(self) -> Script:
         return self._load("due")
 

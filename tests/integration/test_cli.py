@@ -15,7 +15,8 @@ import pytest
 import redis
 
 from contract import keys
-from contract.ledger import Attempt, Ledger
+from contract.ledger import Attempt, Ledger, PutBack
+from contract.messages import ImageResult
 from contract.registry import Registry
 from contract.settings import Settings
 from tests.support.builders import advert, found, not_processed, spec
@@ -79,10 +80,16 @@ def work(ledger: Ledger, job: str, tasks: int | None = None) -> None:
         claim = ledger.claim(job, task, "small@yard")
         assert not isinstance(claim, str), claim
         for image in claim.images:
-            result = not_processed(image.name) if "bad" in image.name else found(image.name)
+            result = result_of(image.name)
             ledger.record(job, task, claim.attempt, [(image.index, result)])
         attempt = Attempt(attempt=claim.attempt, worker="small@yard", batch_size=8, ended=datetime.now(UTC))
-        ledger.close(job, task, attempt, "detect.any.512m", 8)
+        ledger.close(job, task, attempt, PutBack("detect.any.512m", 8))
+
+
+def result_of(name: str) -> ImageResult:
+    if "dead" in name:
+        return not_processed(name, "memory")
+    return not_processed(name) if "bad" in name else found(name)
 
 
 def test_detect_from_submission_to_summary(
@@ -156,3 +163,35 @@ def test_no_redis_is_one_line(settings: Settings, photos: Path) -> None:
     assert done.returncode == 2
     assert done.stderr.startswith(f"error: no Redis at {url}")
     assert done.stderr.count("\n") == 1
+
+
+def test_dead_letters_are_looked_at_put_back_and_dropped(
+    settings: Settings, photos: Path, ledger: Ledger, redis_client: redis.Redis
+) -> None:
+    # Given a job of which two images died
+    for name in ("dead-1.jpg", "dead-2.jpg"):
+        (photos / "photos" / name).touch()
+    job = run(settings, photos, "detect", "photos", "--model", "defects-small", "--detach").stdout.strip()
+    work(ledger, job)
+
+    # When one looks
+    listed = run(settings, photos, "dead", "list", job)
+    assert [line.split()[:3] for line in listed.stdout.splitlines()[1:]] == [
+        ["photos/dead-1.jpg", "memory", "1"],
+        ["photos/dead-2.jpg", "memory", "1"],
+    ]
+    letter = json.loads(run(settings, photos, "dead", "show", job, "photos/dead-1.jpg", "--json").stdout)
+    assert [attempt["worker"] for attempt in letter["history"]] == ["small@yard"]
+
+    # And drops one and puts the other back
+    assert run(settings, photos, "dead", "drop", job, "photos/dead-2.jpg").stdout.startswith("1 dead letter of")
+    retried = run(settings, photos, "dead", "retry", job)
+    assert (retried.returncode, retried.stderr) == (0, "")
+    assert retried.stdout.startswith(f"1 image of job {job} put back\n`vedette results {job}`")
+
+    # Then that one is done again, and nothing is left to retry
+    assert ledger.status(job).state == "open"
+    (task,) = ledger.tasks(job)[-1:]
+    assert [image.name for image in ledger.images_left(task)] == ["photos/dead-1.jpg"]
+    assert len(redis_client.lrange("detect.any.512m", 0, -1)) == len(ledger.tasks(job))
+    assert "has no dead letters" in run(settings, photos, "dead", "list", job).stdout

@@ -13,58 +13,31 @@ import redis
 from contract import keys
 from contract.connection import connect
 from contract.errors import JobClosed, JobUnknown
-from contract.ledger import Attempt, Claim, Ledger
+from contract.ledger import Claim, Ledger, PutBack
 from contract.settings import Settings
 from tests.support.builders import MODEL, found, image_refs, not_processed, options
+from tests.support.ledger_calls import (
+    BIGGER,
+    JOB,
+    QUEUE,
+    TASK,
+    TwiceRedis,
+    claimed,
+    close,
+    ended,
+    record,
+    submit,
+)
 from tests.support.protocol import documented_patterns
 from tests.support.wait import wait_until
 
 pytestmark = pytest.mark.integration
-
-JOB = "job-1"
-TASK = "task-1"
-QUEUE = "detect.any.512m"
-BIGGER = "detect.any.1g"
 
 
 @pytest.fixture
 def hasty_ledger(redis_client: redis.Redis, settings: Settings) -> Ledger:
     """A ledger whose leases end after 0.2 s."""
     return Ledger(redis_client, settings.model_copy(update={"lease": timedelta(seconds=0.2)}))
-
-
-def submit(ledger: Ledger, images: int = 4, *, sealed: bool = True) -> None:
-    """JOB with one task of `images` images."""
-    ledger.create_job(JOB, options(), QUEUE)
-    ledger.add_task(JOB, TASK, QUEUE, 8, image_refs(images))
-    if sealed:
-        ledger.seal_job(JOB)
-
-
-def claimed(ledger: Ledger, worker: str = "small@yard") -> Claim:
-    claim = ledger.claim(JOB, TASK, worker)
-    assert isinstance(claim, Claim), f"refused: {claim}"
-    return claim
-
-
-def record(ledger: Ledger, claim: Claim, *indexes: int) -> str:
-    return ledger.record(claim.job, claim.task, claim.attempt, [(index, found(f"{index:05}.jpg")) for index in indexes])
-
-
-def ended(claim: Claim, **fields: object) -> Attempt:
-    return Attempt.model_validate(
-        {
-            "attempt": claim.attempt,
-            "worker": "small@yard",
-            "batch_size": claim.batch_size,
-            "ended": datetime.now(UTC),
-            **fields,
-        }
-    )
-
-
-def close(ledger: Ledger, claim: Claim, queue: str = QUEUE, batch_size: int = 8) -> str:
-    return ledger.close(claim.job, claim.task, ended(claim), queue, batch_size)
 
 
 def test_a_job_from_submission_to_its_last_result(ledger):
@@ -170,11 +143,11 @@ def test_closed_attempts_are_kept_in_the_history(ledger):
     submit(ledger, images=1)
     first = claimed(ledger)
     failed = ended(first, verdict="memory", detail="SIGKILL, 1.9 of 2.0 GiB", outcome="batch 8 → 4")
-    ledger.close(JOB, TASK, failed, QUEUE, 4)
+    ledger.close(JOB, TASK, failed, PutBack(QUEUE, 4))
     second = claimed(ledger)
     record(ledger, second, 0)
     done = ended(second)
-    ledger.close(JOB, TASK, done, QUEUE, 4)
+    ledger.close(JOB, TASK, done, PutBack(QUEUE, 4))
 
     assert ledger.history(TASK) == [failed, done]
 
@@ -427,15 +400,6 @@ def test_a_job_that_is_created_twice_the_same_way_is_one_job(ledger):
 
     with pytest.raises(JobClosed, match="exists already"):
         ledger.create_job(JOB, options(batch_size=1), QUEUE)
-
-
-class TwiceRedis(redis.Redis):  # type: ignore[misc]
-    """A network that loses the first answer to every script, so that the client sends it again."""
-
-    def execute_command(self, *args: object, **options: object) -> object:
-        if args[0] == "EVALSHA":
-            super().execute_command(*args, **options)
-        return super().execute_command(*args, **options)
 
 
 def test_a_whole_job_counts_right_when_every_call_is_sent_twice(redis_url, settings):

@@ -13,7 +13,7 @@ import pytest
 import redis
 
 from contract import keys
-from contract.ledger import Attempt, Ledger
+from contract.ledger import Attempt, Ledger, PutBack
 from contract.messages import ImageRef, ImageResult
 from contract.registry import Registry
 from contract.settings import Settings
@@ -66,7 +66,7 @@ def work(ledger: Ledger, job: Job, *, backwards: bool = False, pause_s: float = 
             time.sleep(pause_s)
             ledger.record(job.id, task, claim.attempt, [(image.index, result_of(image))])
         attempt = Attempt(attempt=claim.attempt, worker="small@yard", batch_size=8, ended=datetime.now(UTC))
-        ledger.close(job.id, task, attempt, QUEUE, 8)
+        ledger.close(job.id, task, attempt, PutBack(QUEUE, 8))
 
 
 def result_of(image: ImageRef) -> ImageResult:
@@ -99,6 +99,8 @@ def test_submit_rings_on_the_models_queue(client: Client, ledger: Ledger, redis_
         "digest": DIGEST,
         "batch_size": 4,
         "min_score": 0.25,
+        "allow_degraded": False,
+        "max_failure_rate": None,
     }
     status = job.status()
     assert (status.state, status.sealed, status.queue, status.total) == ("open", True, QUEUE, 2)

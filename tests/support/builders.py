@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from contract.capability import Capability
+from contract.ledger import DeadLetter
 from contract.memory import parse_bytes
 from contract.messages import Detection, Failure, FailureCode, ImageRef, ImageResult, JobOptions
 from contract.model_spec import ModelSpec
@@ -96,3 +97,12 @@ def found(image: str = "00000.jpg", *, detections: int = 1, **fields: Any) -> Im
 def not_processed(image: str = "00000.jpg", code: FailureCode = "image_missing", **fields: Any) -> ImageResult:
     failure = Failure(code=code, message="nothing at /images/" + image)
     return ImageResult(**{"image": image, "model": MODEL, "failure": failure, "attempts": 1, **fields})
+
+
+def dead_letter(index: int = 0, name: str | None = None, code: FailureCode = "memory", **fields: Any) -> DeadLetter:
+    """Of the image `00000.jpg`, or `name`, in the task `task-1`."""
+    image = image_refs(1, start=index)[0]
+    if name is not None:
+        image = image.model_copy(update={"name": name})
+    result = not_processed(image.name, code, **fields)
+    return DeadLetter(index=index, task="task-1", image=image, result=result)

@@ -24,11 +24,12 @@ def build_tiny_model(
     base_bytes: int = 400 * MIB,
     call_s: float = 0,
     raises: bool = False,
+    holds_mib: int = 0,
 ) -> Path:
     """Writes `store/name/version` and gives its path. `base_bytes` is what its spec claims, and so decides its tier.
 
     A call takes at least `call_s` seconds of one core. With `raises`, a batch with an image whose first pixel is
-    `POISON` fails.
+    `POISON` fails. A call holds `holds_mib` MiB for each image, of which the spec says nothing.
     """
     import tensorflow as tf
 
@@ -36,7 +37,9 @@ def build_tiny_model(
         @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8, "input_tensor")])
         def detect(self, input_tensor: "tf.Tensor") -> "dict[str, tf.Tensor]":
             if raises:
-                tf.debugging.assert_none_equal(input_tensor[:, 0, 0, 0], tf.constant(POISON, tf.uint8), message="poison")
+                tf.debugging.assert_none_equal(
+                    input_tensor[:, 0, 0, 0], tf.constant(POISON, tf.uint8), message="poison"
+                )
             if call_s:  # by the clock, for a machine under load must not make it minutes
                 until = tf.timestamp() + tf.constant(call_s, tf.float64)
                 tf.while_loop(lambda now: now < until, lambda _: [tf.timestamp()], [tf.timestamp()])
@@ -46,6 +49,9 @@ def build_tiny_model(
             y_min, y_max = _extent(rows, size[0])
             x_min, x_max = _extent(columns, size[1])
             found = tf.cast(tf.reduce_any(rows, axis=1), tf.float32)
+            if holds_mib:  # random, so that every page is really touched; below 1, so that nothing is added
+                held = tf.random.uniform([tf.shape(bright)[0], holds_mib * MIB // 4])
+                found += tf.cast(tf.reduce_max(held) > 2, tf.float32)
             return {
                 "detection_boxes": tf.stack([y_min, x_min, y_max, x_max], axis=1)[:, None],
                 "detection_scores": (found * 0.9)[:, None],

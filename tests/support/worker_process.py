@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,6 +20,8 @@ from tests.support.wait import wait_until
 ROOT: Final = Path(__file__).parents[2]
 #: Preflight and slots import TensorFlow once each: six seconds on an idle machine, a minute on a busy one.
 _START_S: Final = 120
+#: A refusal needs the preflight at most; a worker that starts instead must not hold the tests up.
+_REFUSAL_S: Final = 60
 _STOP_S: Final = 20
 
 
@@ -41,16 +43,22 @@ class WorkerProcess:
 
 @contextmanager
 def worker_process(
-    directory: Path, settings: Settings, name: str = "tested", *options: str, **variables: str
+    directory: Path,
+    settings: Settings,
+    name: str = "tested",
+    *options: str,
+    prefix: Sequence[str] = (),
+    **variables: str,
 ) -> Iterator[WorkerProcess]:
     """A worker that has published its advert, with `settings` in its environment; ended with the block.
 
-    Its log lies in `directory`. `options` are more of the command line, such as "--memory", "2g".
+    Its log lies in `directory`. `options` are more of the command line, such as "--memory", "2g"; `prefix` stands
+    before it, such as that of a cgroup.
     """
     log_file = directory / f"{name}.log"
     with log_file.open("wb") as log:
         process = subprocess.Popen(
-            command(name, *options),
+            [*prefix, *command(name, *options)],
             cwd=ROOT,
             env=environment(settings, **variables),
             stdin=subprocess.DEVNULL,
@@ -76,7 +84,7 @@ def failed_start(settings: Settings, *options: str, **variables: str) -> "subpro
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=_START_S,
+        timeout=_REFUSAL_S,
         check=False,
     )
 

@@ -1,6 +1,7 @@
 """`vedette detect`: submit, follow, write, tell. The steps stand here in their order; each is made elsewhere."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -43,6 +44,13 @@ from vedette.waiting import why_waiting
 )
 @click.option("--annotate", "with_boxes", is_flag=True, help="Draw the boxes on copies of the images, DIR/annotated/….")
 @click.option("--allow-waiting", is_flag=True, help="Queue the job even if no live worker can run it yet.")
+@click.option("--allow-degraded", is_flag=True, help="Make an image coarser rather than fail it for memory.")
+@click.option(
+    "--max-failure-rate",
+    type=click.FloatRange(0, 1),
+    metavar="R",
+    help="Stop the job once more than this share of its images has failed, such as 0.2.",
+)
 @click.option("--detach", is_flag=True, help="Print the job's id and leave, instead of following it.")
 @click.pass_obj
 def detect(
@@ -54,6 +62,8 @@ def detect(
     out: str | None,
     with_boxes: bool,
     allow_waiting: bool,
+    allow_degraded: bool,
+    max_failure_rate: float | None,
     detach: bool,
 ) -> int:
     """Detect objects in images: folders, globs, files.
@@ -72,7 +82,8 @@ def detect(
     if out != "-" and not detach:
         check_writable(Path(out) if out else DEFAULT)
     with session.client() as client:
-        job = _submit(client, images, model, batch_size, min_score, allow_waiting)
+        with _told_of_interruption():
+            job = client.submit(images, model, batch_size, min_score, allow_waiting, allow_degraded, max_failure_rate)
         if detach:
             click.echo(job.id)
             return 0
@@ -81,16 +92,10 @@ def detect(
         return _follow(client, job, images, folder, with_boxes)
 
 
-def _submit(
-    client: Client,
-    images: list[tuple[str, Path]],
-    model: str,
-    batch_size: int | None,
-    min_score: float,
-    allow_waiting: bool,
-) -> Job:
+@contextmanager
+def _told_of_interruption() -> Iterator[None]:
     try:
-        return client.submit(images, model, batch_size, min_score, allow_waiting)
+        yield
     except KeyboardInterrupt:
         click.echo("\ninterrupted before all images were submitted: the job was cancelled", err=True)
         click.get_current_context().exit(INTERRUPTED)

@@ -5,11 +5,10 @@ from collections.abc import Sequence
 import click
 from rich.table import Table
 
-from contract.capability import satisfies
 from contract.memory import tier_name
 from contract.model_spec import ModelSpec
 from contract.queues import queue_name
-from contract.registry import Advert
+from contract.registry import Advert, serves
 from vedette.session import Session
 from vedette.tables import print_table, table
 
@@ -29,7 +28,7 @@ def models(session: Session) -> None:
 def models_table(specs: Sequence[ModelSpec], adverts: Sequence[Advert]) -> Table:
     rows = table("name", "version", "needs", "queue", "workers")
     for spec in specs:
-        able = [advert.node for advert in adverts if satisfies(advert.capability, spec.needs)]
+        able = [advert.node for advert in adverts if serves(advert, spec.needs)]
         rows.add_row(spec.name, spec.version, _needs(spec), queue_name(spec.needs), ", ".join(able) or "none alive")
     return rows
 

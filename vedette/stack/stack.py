@@ -53,7 +53,7 @@ class Stack:
         port = services.free_port(self.redis_port)
         self._running.append(services.start_redis(port, self.data))
         self.broker_url = f"redis://{LOOPBACK}:{port}/0"
-        self.on_ready("Redis", f"{self.broker_url}, data in {self.data}")
+        self.on_ready("Redis", f"{self.broker_url}, data in {_shown(self.data)}")
         started = []
         for plan in self.workers:
             started.append((plan, services.start_worker(plan, self.broker_url, self.data)))
@@ -64,7 +64,7 @@ class Stack:
         with connect(settings) as client:
             for plan, worker in started:
                 services.await_worker(worker, plan, Registry(client, settings))
-                self.on_ready(f"Worker {plan.name}", f"log in {worker.log}")
+                self.on_ready(f"Worker {plan.name}", f"log in {_shown(worker.log)}")
 
     def _start_flower(self, wanted_port: int) -> None:
         port = services.free_port(wanted_port)
@@ -85,3 +85,8 @@ class Stack:
             for process in group:
                 process.stopped(_GRACE_S)
         self._running.clear()
+
+
+def _shown(path: Path) -> Path:
+    """As a person at this directory would write it."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

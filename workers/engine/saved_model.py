@@ -44,6 +44,11 @@ class SavedModel:
         missing = [name for name in _OUTPUTS if name not in self._call.structured_outputs]
         if missing:
             raise ModelBroken(f"{spec.ref}: signature {spec.signature.key} lacks the outputs {', '.join(missing)}")
+        inputs = sorted(self._call.structured_input_signature[1])
+        if inputs != [spec.signature.input]:
+            raise ModelBroken(
+                f"{spec.ref}: signature {spec.signature.key} takes {', '.join(inputs)}, not {spec.signature.input}"
+            )
 
     def detect(self, images: npt.NDArray[np.uint8]) -> list[RawDetections]:
         """Runs uint8 RGB images [N, H, W, 3]; one RawDetections per image, in order."""

@@ -16,8 +16,9 @@ from contract.doorbell import celery_queue
 from contract.queues import serveable
 from contract.registry import Advert, Registry
 from contract.settings import load_settings
+from workers.findings import findings
 from workers.hardware.probe import describe, telling_features
-from workers.startup import VERSIONS_KEY, capability_from
+from workers.memory.blackbox import read_all
 from workers.store import ModelStore
 
 logger = get_logger(__name__)
@@ -36,11 +37,13 @@ class Advertise(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no
         self._settings = load_settings()
         self._registry = Registry(connect(self._settings, patient=False), self._settings)
         self._store = ModelStore(self._settings)
-        self._capability: Capability = capability_from(consumer.app.conf)
+        self._found = findings()
+        self._capability: Capability = self._found.capability
         self._listening: list[str] = []
         self._timer: Any = None
         self._upkeeps = 0
         self._redis_was_away = False
+        self._warm = False
 
     def start(self, consumer: Any) -> None:
         for line in describe(self._capability):
@@ -48,8 +51,6 @@ class Advertise(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no
         self._listening = []
         self._upkeeps = 0
         self._upkeep(consumer)
-        if not self._listening:
-            logger.warning("no queue in use fits this machine yet; it is joined when one does")
         self._timer = consumer.timer.call_repeatedly(self._settings.upkeep.total_seconds(), self._upkeep, (consumer,))
 
     def stop(self, consumer: Any) -> None:
@@ -70,11 +71,13 @@ class Advertise(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no
         }
 
     def _upkeep(self, consumer: Any) -> None:
+        if not self._slots_are_open():
+            return
         try:
             if self._upkeeps % _UPKEEPS_PER_STORE_SCAN == 0:
                 self._publish_models()
             self._upkeeps += 1
-            self._listen(consumer, serveable(self._registry.queues_in_use(), self._capability))
+            self._listen(consumer, self._wanted())
             self._registry.publish_advert(self._advert(consumer))
         except redis.RedisError as error:
             if not self._redis_was_away:
@@ -90,9 +93,18 @@ class Advertise(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no
                 fits = "runs here" if satisfies(self._capability, spec.needs) else "needs a bigger machine"
                 logger.info("model     %s, %s", spec.ref, fits)
 
+    def _slots_are_open(self) -> bool:
+        """A slot's black box is the last thing that it makes when it opens: before that it imports TensorFlow."""
+        self._warm = self._warm or len(read_all(self._found.boxes)) >= self._capability.slots
+        return self._warm
+
+    def _wanted(self) -> list[str]:
+        queues = serveable(self._registry.queues_in_use(), self._capability)
+        return [queue for queue in queues if queue not in self._found.withdrawn]
+
     def _listen(self, consumer: Any, wanted: list[str]) -> None:
         """Consumes exactly `wanted`, in that order: Redis is asked for the first queue first."""
-        if wanted == self._listening:
+        if wanted == self._listening and self._upkeeps > 1:
             return
         for queue in self._listening:
             consumer.cancel_task_queue(queue)
@@ -100,12 +112,13 @@ class Advertise(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no
             consumer.app.amqp.queues.add(celery_queue(queue))
             consumer.add_task_queue(queue)
         self._listening = wanted
-        logger.info("queues    %s", ", ".join(wanted) or "none")
+        logger.info("queues    %s", ", ".join(wanted) or "none in use fits this machine yet")
 
     def _advert(self, consumer: Any) -> Advert:
         return Advert(
             node=consumer.hostname,
             capability=self._capability,
             queues=tuple(self._listening),
-            versions=consumer.app.conf[VERSIONS_KEY],
+            versions=self._found.versions,
+            withdrawn=self._found.withdrawn,
         )

@@ -7,18 +7,19 @@ a lease that ran out (slot killed, machine gone, network cut) and a queued task 
 from typing import Any, Final
 
 import redis
-from celery import Celery, bootsteps
+from celery import bootsteps
 from celery.utils.log import get_logger
 from redis.exceptions import LockError
 
 from contract import keys
 from contract.connection import connect
 from contract.doorbell import ring
-from contract.ledger import Ledger, TaskRecord
+from contract.ledger import TaskRecord
 from contract.messages import DetectMessage
 from contract.settings import load_settings
-from workers.closing import close_failed
-from workers.outcome import outcome
+from workers.closing import Office, office, settle
+from workers.findings import findings
+from workers.ladder import Mishap
 
 logger = get_logger(__name__)
 
@@ -36,7 +37,8 @@ class Reconcile(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no
         super().__init__(consumer, **options)
         settings = load_settings()
         self._redis = connect(settings, patient=False)
-        self._reconciler = Reconciler(consumer.app, self._redis, Ledger(self._redis, settings))
+        desk = office(consumer.app, self._redis, settings, findings().capability)
+        self._reconciler = Reconciler(self._redis, desk)
         self._timer: Any = None
 
     def start(self, consumer: Any) -> None:
@@ -57,16 +59,15 @@ class Reconcile(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no
 
 
 class Reconciler:
-    def __init__(self, app: Celery, client: redis.Redis, ledger: Ledger) -> None:
-        self._app = app
+    def __init__(self, client: redis.Redis, office: Office) -> None:
         self._redis = client
-        self._ledger = ledger
-        self._settings = load_settings()
+        self._office = office
+        self._ledger = office.ledger
 
     def run(self) -> None:
         for task in self._ledger.expired():
             self._put_back(task)
-        for task in self._ledger.silent(self._settings.bell_patience):
+        for task in self._ledger.silent(self._office.settings.bell_patience):
             self._ring_again(task)
 
     def _put_back(self, task_id: str) -> None:
@@ -74,21 +75,8 @@ class Reconciler:
         if task is None or task.state != "running":
             self._ledger.forget(task_id)
             return
-        then = outcome(
-            "lost", attempt=task.attempt, attempts_max=self._settings.attempts_max, batch_size=task.batch_size
-        )
-        close_failed(
-            self._app,
-            self._ledger,
-            message=_message(task),
-            queue=task.queue,
-            worker=task.worker or "unknown",
-            attempt=task.attempt,
-            verdict="lost",
-            detail=f"no sign of life from {task.worker} for {self._settings.lease.total_seconds():g} s",
-            then=then,
-            left=self._ledger.images_left(task_id),
-        )
+        lease_s = self._office.settings.lease.total_seconds()
+        settle(self._office, task, Mishap("lost", f"no sign of life from {task.worker} for {lease_s:g} s"))
 
     def _ring_again(self, task_id: str) -> None:
         """A queue with messages is merely busy; an empty one has lost this task's bell."""
@@ -97,7 +85,7 @@ class Reconciler:
             self._ledger.forget(task_id)
         elif self._redis.llen(task.queue) == 0:
             logger.warning("task %s waits on %s without a doorbell: ringing again", task_id, task.queue)
-            ring(self._app, _message(task), task.queue, retries=task.attempt)
+            ring(self._office.app, _message(task), task.queue, retries=task.attempt)
             self._ledger.rung(task_id)
 
 

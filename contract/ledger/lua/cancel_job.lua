@@ -4,7 +4,7 @@
 -- KEYS[2]  vedette:job:<job>:tasks   list   read
 -- KEYS[3]  vedette:leases            zset   its tasks removed
 -- KEYS[4]  vedette:bells             zset   its tasks removed
--- Returns  the state before: 'open' (cancelled now), 'done' or 'cancelled' (unchanged); false when unknown.
+-- Returns  the state before: 'open' (cancelled now), 'done', 'stopped' or 'cancelled' (unchanged); false when unknown.
 local state = redis.call('HGET', KEYS[1], 'state')
 if state ~= 'open' then return state end
 local time = redis.call('TIME')

@@ -12,7 +12,10 @@
 local task = redis.call('HMGET', KEYS[2], 'state', 'queue', 'batch_size', 'attempt', 'token')
 local job = redis.call('HMGET', KEYS[1], 'state', 'options')
 if not task[1] or not job[1] then return {'unknown'} end
-if job[1] == 'cancelled' then return {'cancelled'} end
+if job[1] == 'cancelled' or job[1] == 'stopped' then
+  redis.call('ZREM', KEYS[5], ARGV[1])
+  return {'cancelled'}
+end
 local repeated = task[1] == 'running' and task[5] == ARGV[6]
 if task[1] ~= 'queued' and not repeated then return {task[1]} end
 local time = redis.call('TIME')

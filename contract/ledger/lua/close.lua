@@ -1,30 +1,58 @@
 -- Ends an attempt: the task is done, or queued again with what is left of it. Only the attempt that holds it may.
 --
--- KEYS[1]  vedette:job:<job>             hash   read; lifetime renewed, as of the first four
--- KEYS[2]  vedette:task:<task>           hash   state, queue, batch size
--- KEYS[3]  vedette:task:<task>:images    hash   read
--- KEYS[4]  vedette:task:<task>:history   list   Attempt JSON appended
--- KEYS[5]  vedette:leases                zset   task removed
--- KEYS[6]  vedette:bells                 zset   task -> now, when queued again
--- KEYS[7]  vedette:queues                zset   queue -> now, when queued again
--- ARGV     1 task, 2 attempt, 3 Attempt JSON, 4 lifetime in ms, 5 lifetime of shared keys in ms,
---          6 queue and 7 batch size for what is left
--- Returns  'done' (nothing is left), 'queued' (ring the bell), 'cancelled' or 'fenced'.
+-- KEYS[1]   vedette:job:<job>              hash   read; lifetime renewed, as of the first four
+-- KEYS[2]   vedette:task:<task>            hash   state, queue, batch size
+-- KEYS[3]   vedette:task:<task>:images     hash   changed images written, moved ones removed
+-- KEYS[4]   vedette:task:<task>:history    list   Attempt JSON appended
+-- KEYS[5]   vedette:leases                 zset   task removed
+-- KEYS[6]   vedette:bells                  zset   task -> now, when queued again; so for the new task
+-- KEYS[7]   vedette:queues                 zset   queue -> now, when queued again; so for the new task's
+-- KEYS[8]   vedette:job:<job>:tasks        list   the new task appended
+-- KEYS[9]   vedette:task:<new>             hash   written, state queued
+-- KEYS[10]  vedette:task:<new>:images      hash   the moved images
+-- ARGV      1 task, 2 attempt, 3 Attempt JSON, 4 lifetime in ms, 5 lifetime of shared keys in ms,
+--           6 queue and 7 batch size for what is left, 8 how many changed images,
+--           9 the new task, or '', 10 its queue, 11 its batch size, 12 the job,
+--           then index, ImageRef JSON for each changed image, then for each moved one
+-- Returns   'done' (nothing is left here), 'queued' (ring the bell), 'cancelled' or 'fenced'.
+--           Unless it is 'cancelled' or 'fenced', the new task is queued too.
 local task = redis.call('HMGET', KEYS[2], 'state', 'attempt')
 if task[1] ~= 'running' or task[2] ~= ARGV[2] then return 'fenced' end
+local time = redis.call('TIME')
+local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('RPUSH', KEYS[4], ARGV[3])
 redis.call('ZREM', KEYS[5], ARGV[1])
-local state = 'queued'
-if redis.call('HGET', KEYS[1], 'state') == 'cancelled' then state = 'cancelled'
-elseif redis.call('HLEN', KEYS[3]) == 0 then state = 'done' end
-redis.call('HSET', KEYS[2], 'state', state)
-if state == 'queued' then
-  local time = redis.call('TIME')
-  local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
-  redis.call('HSET', KEYS[2], 'queue', ARGV[6], 'batch_size', ARGV[7])
-  redis.call('ZADD', KEYS[6], now_ms, ARGV[1])
-  redis.call('ZADD', KEYS[7], now_ms, ARGV[6])
+
+local function queue_up(id, key, queue, batch_size)
+  redis.call('HSET', key, 'state', 'queued', 'queue', queue, 'batch_size', batch_size)
+  redis.call('ZADD', KEYS[6], now_ms, id)
+  redis.call('ZADD', KEYS[7], now_ms, queue)
   for i = 6, 7 do redis.call('PEXPIRE', KEYS[i], ARGV[5]) end
 end
+
+local state = 'cancelled'
+local job = redis.call('HGET', KEYS[1], 'state')
+if job == 'open' or job == 'done' then
+  local moved_from = 13 + 2 * ARGV[8]
+  for i = 13, #ARGV, 2 do
+    if redis.call('HEXISTS', KEYS[3], ARGV[i]) == 1 then
+      if i < moved_from then
+        redis.call('HSET', KEYS[3], ARGV[i], ARGV[i + 1])
+      else
+        redis.call('HDEL', KEYS[3], ARGV[i])
+        redis.call('HSET', KEYS[10], ARGV[i], ARGV[i + 1])
+      end
+    end
+  end
+  if redis.call('EXISTS', KEYS[10]) == 1 then
+    redis.call('HSET', KEYS[9], 'job', ARGV[12], 'attempt', 0)
+    redis.call('RPUSH', KEYS[8], ARGV[9])
+    queue_up(ARGV[9], KEYS[9], ARGV[10], ARGV[11])
+    for i = 8, 10 do redis.call('PEXPIRE', KEYS[i], ARGV[4]) end
+  end
+  state = redis.call('HLEN', KEYS[3]) == 0 and 'done' or 'queued'
+end
+redis.call('HSET', KEYS[2], 'state', state)
+if state == 'queued' then queue_up(ARGV[1], KEYS[2], ARGV[6], ARGV[7]) end
 for i = 1, 4 do redis.call('PEXPIRE', KEYS[i], ARGV[4]) end
 return state

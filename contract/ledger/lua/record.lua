@@ -1,27 +1,43 @@
 -- Records results of images, each once, with the job's counters in the same step. A repeated image changes nothing.
 --
--- KEYS[1]  vedette:job:<job>           hash   succeeded, failed raised; state done when nothing is left
+-- KEYS[1]  vedette:job:<job>           hash   succeeded, failed raised; state done when nothing is left,
+--                                             stopped when too many failed
 -- KEYS[2]  vedette:job:<job>:results   hash   index -> ImageResult JSON
 -- KEYS[3]  vedette:job:<job>:order     list   indexes in the order of completion
--- KEYS[4]  vedette:task:<task>         hash   read; lifetime renewed, as of all five
+-- KEYS[4]  vedette:task:<task>         hash   read; lifetime renewed, as of all six
 -- KEYS[5]  vedette:task:<task>:images  hash   index removed
--- ARGV     1 attempt, 2 lifetime in ms, then index, 'succeeded' or 'failed', ImageResult JSON for each image
--- Returns  'recorded', 'cancelled' or 'fenced' (also when the job is gone); the last two recorded nothing.
-local job = redis.call('HMGET', KEYS[1], 'state', 'sealed', 'total')
+-- KEYS[6]  vedette:job:<job>:dead      hash   index -> JSON of task, place in the order, image; of the dead ones
+-- ARGV     1 attempt, 2 lifetime in ms, 3 task,
+--          then index, 'succeeded', 'failed' or 'dead' (counted as failed), ImageResult JSON for each image
+-- Returns  'recorded', 'cancelled' (or stopped) or 'fenced' (also when the job is gone); the last two recorded nothing.
+local job = redis.call('HMGET', KEYS[1], 'state', 'sealed', 'total', 'max_failure_rate')
 local task = redis.call('HMGET', KEYS[4], 'state', 'attempt')
-if job[1] == 'cancelled' then return 'cancelled' end
+if job[1] == 'cancelled' or job[1] == 'stopped' then return 'cancelled' end
 if not job[1] or task[1] ~= 'running' or task[2] ~= ARGV[1] then return 'fenced' end
-for i = 3, #ARGV, 3 do
-  if redis.call('HSETNX', KEYS[2], ARGV[i], ARGV[i + 2]) == 1 then
-    redis.call('RPUSH', KEYS[3], ARGV[i])
-    redis.call('HINCRBY', KEYS[1], ARGV[i + 1], 1)
+for i = 4, #ARGV, 3 do
+  -- What the task no longer holds has its result, or was taken out of the results again and is in another task.
+  local image = redis.call('HGET', KEYS[5], ARGV[i])
+  if image and redis.call('HSETNX', KEYS[2], ARGV[i], ARGV[i + 2]) == 1 then
+    local dead = ARGV[i + 1] == 'dead'
+    local place = redis.call('RPUSH', KEYS[3], ARGV[i]) - 1
+    redis.call('HINCRBY', KEYS[1], dead and 'failed' or ARGV[i + 1], 1)
+    if dead then
+      local letter = '{"task":"' .. ARGV[3] .. '","place":' .. place .. ',"image":' .. image .. '}'
+      redis.call('HSET', KEYS[6], ARGV[i], letter)
+    end
   end
   redis.call('HDEL', KEYS[5], ARGV[i])
 end
 local counts = redis.call('HMGET', KEYS[1], 'succeeded', 'failed')
-if job[2] == '1' and counts[1] + counts[2] == tonumber(job[3]) then
-  local time = redis.call('TIME')
-  redis.call('HSET', KEYS[1], 'state', 'done', 'finished_ms', time[1] * 1000 + math.floor(time[2] / 1000))
+local ended = false
+if job[2] == '1' then
+  if counts[1] + counts[2] == tonumber(job[3]) then ended = 'done'
+  -- 0.29 of 100 are 28.999… to a computer: the 29th failure is still allowed.
+  elseif job[4] and counts[2] - job[4] * job[3] > 1e-6 then ended = 'stopped' end
 end
-for i = 1, 5 do redis.call('PEXPIRE', KEYS[i], ARGV[2]) end
+if ended then
+  local time = redis.call('TIME')
+  redis.call('HSET', KEYS[1], 'state', ended, 'finished_ms', time[1] * 1000 + math.floor(time[2] / 1000))
+end
+for i = 1, 6 do redis.call('PEXPIRE', KEYS[i], ARGV[2]) end
 return 'recorded'

@@ -9,8 +9,16 @@ from contract.messages import Detection, DetectMessage, Failure, ImageRef, Image
 from tests.support.builders import DIGEST, found, not_processed
 
 DETECT = {"v": 1, "job": "j1", "task": "t1", "model": "defects-small@1", "batch_size": 8}
-IMAGE = {"index": 0, "name": "a.jpg", "uri": "/images/a.jpg"}
-OPTIONS = {"v": 1, "model": "defects-small@1", "digest": DIGEST, "batch_size": 8, "min_score": 0.3}
+IMAGE = {"index": 0, "name": "a.jpg", "uri": "/images/a.jpg", "batch_cap": 4, "shrink": 2, "lone_deaths": 1}
+OPTIONS = {
+    "v": 1,
+    "model": "defects-small@1",
+    "digest": DIGEST,
+    "batch_size": 8,
+    "min_score": 0.3,
+    "allow_degraded": True,
+    "max_failure_rate": 0.2,
+}
 
 
 @pytest.mark.parametrize(("kind", "fields"), [(DetectMessage, DETECT), (ImageRef, IMAGE), (JobOptions, OPTIONS)])

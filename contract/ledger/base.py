@@ -1,0 +1,25 @@
+"""What all verbs of the ledger share: the connection, the scripts, the lifetimes."""
+
+from datetime import timedelta
+
+import redis
+
+from contract.errors import JobUnknown
+from contract.ledger.scripts import Scripts
+from contract.settings import Settings
+
+
+class LedgerBase:
+    def __init__(self, client: redis.Redis, settings: Settings) -> None:
+        self._redis = client
+        self._scripts = Scripts(client)
+        self._lifetime_ms = to_ms(settings.result_lifetime)
+        self._shared_lifetime_ms = to_ms(settings.registry_lifetime)
+
+
+def to_ms(duration: timedelta) -> int:
+    return round(duration.total_seconds() * 1000)
+
+
+def unknown_job(job: str) -> JobUnknown:
+    return JobUnknown(f"unknown job {job!r}: it was never submitted here, or its results are past their lifetime")

@@ -1,0 +1,410 @@
+"""An attempt with a model and a ledger that do as they are told: real files, no Redis, no TensorFlow."""
+
+from contextlib import contextmanager
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from contract.errors import ModelBroken
+from contract.ledger import Claim
+from contract.memory import GIB
+from contract.messages import ImageRef
+from contract.settings import load_settings
+from tests.support.builders import options, spec
+from tests.support.images import encode, scene
+from workers import attempt
+from workers.attempt import AttemptFailed, AttemptRun, WorkerLeaves
+from workers.lease import LeaseLost
+from workers.memory.admission import Admission
+
+FOUND = SimpleNamespace(
+    boxes=np.array([[0.0, 0.0, 0.5, 0.5]], np.float32), scores=np.array([0.9], np.float32), class_ids=np.array([1])
+)
+NO_NUMBER = SimpleNamespace(boxes=FOUND.boxes * np.nan, scores=FOUND.scores, class_ids=FOUND.class_ids)
+#: The red value of the first pixel, by which `Model` tells images apart.
+POISON, NAN = 13, 14
+
+
+class ToldLedger:
+    def __init__(self):
+        self.results = {}
+        self.answer = "recorded"
+
+    def record(self, _job, _task, _attempt, results):
+        if self.answer == "recorded":
+            assert not self.results.keys() & dict(results).keys(), "an image was recorded twice"
+            self.results.update(results)
+        return self.answer
+
+
+class ToldLease:
+    def __init__(self):
+        self.checks = 0
+        self.lost_at_check = 0
+
+    def check(self):
+        self.checks += 1
+        if self.checks == self.lost_at_check:
+            raise LeaseLost("cancelled")
+
+    def lost(self, standing):
+        return LeaseLost(standing)
+
+
+class Model:
+    """Finds one thing in every image; `fits` is the largest batch that it has memory for."""
+
+    spec = spec()
+
+    def __init__(self):
+        self.calls = []
+        self.fits = 1000
+
+    def detect(self, images):
+        self.calls.append(images.shape)
+        if len(images) > self.fits:
+            raise RuntimeError("OOM when allocating tensor")
+        firsts = [int(image[0, 0, 0]) for image in images]
+        if POISON in firsts:
+            raise ValueError("Incompatible shapes")
+        return [NO_NUMBER if first == NAN else FOUND for first in firsts]
+
+
+class ToldMemory:
+    """The memory side of a slot: has room for `room` images, and for the model unless told otherwise."""
+
+    def __init__(self):
+        self.box = SimpleNamespace(enter=lambda _stage, batch=None: self.held.append(batch))
+        self.held, self.fitted_batches = [], []
+        self.room, self.room_for_model = 1000, 1
+        self.ever, self.comes = True, False
+        self.out_of_time = False
+
+    @contextmanager
+    def attempt(self, _claim):
+        yield
+
+    def room_for(self, _spec):
+        return Admission(self.room_for_model, 5 * GIB, GIB, "the slot's share of 1.0 GiB")
+
+    def model_loaded(self):
+        pass
+
+    @contextmanager
+    def reserve(self, _spec, _digest, megapixels, wanted):
+        yield Admission(min(wanted, len(megapixels), self.room), 5 * GIB, GIB, "the slot's share of 1.0 GiB")
+
+    def could_ever_hold(self, _admission):
+        return self.ever
+
+    def wait_until(self, fits):
+        if self.comes:
+            self.room = 1
+        return fits()
+
+    def fitted(self, _digest, images):
+        self.fitted_batches.append(images)
+
+
+@pytest.fixture
+def run(tmp_path):
+    """An AttemptRun of eight images of 24 x 16, batch 4, not started yet."""
+    ledger, lease, model = ToldLedger(), ToldLease(), Model()
+    slot = SimpleNamespace(
+        settings=load_settings(image_roots=(tmp_path,)),
+        office=SimpleNamespace(ledger=ledger),
+        models=SimpleNamespace(get=lambda *_: model, held=lambda _digest: None, spec=lambda *_: model.spec),
+        memory=ToldMemory(),
+        leaving=lambda: False,
+    )
+    images = tuple(ImageRef(index=n, name=f"{n}.png", uri=str(tmp_path / f"{n}.png")) for n in range(8))
+    for image in images:
+        put(image, first=image.index)
+    claim = Claim("job", "task", 2, "detect.any.1g", 4, options(), images)
+    return AttemptRun(slot, claim, lease, "w@yard")
+
+
+def put(image, *, first=0, data=None, width=24, height=16):
+    pixels = scene(width, height)
+    pixels[0, 0, 0] = first
+    with open(image.uri, "wb") as file:  # noqa: PTH123  # the reference is text
+        file.write(encode(pixels, "PNG") if data is None else data)
+
+
+def model_of(run):
+    return run.slot.models.get("", "")
+
+
+def codes(run):
+    return {n: result.failure.code for n, result in run.slot.office.ledger.results.items() if not result.ok}
+
+
+def test_every_image_gets_its_result_in_batches_as_large_as_asked(run):
+    run.run()
+
+    assert model_of(run).calls == [(4, 16, 24, 3), (4, 16, 24, 3)]
+    assert sorted(run.slot.office.ledger.results) == list(range(8))
+    assert (run.succeeded, run.failed) == (8, 0)
+    result = run.slot.office.ledger.results[3]
+    assert (result.image, result.width, result.height, result.model) == ("3.png", 24, 16, "defects-small@1")
+    assert (result.worker, result.batch_size, result.attempts) == ("w@yard", 4, 2)
+    assert result.detections[0].box == (0.0, 0.0, 12.0, 8.0)
+
+
+def test_bad_images_fail_alone_whether_header_or_pixels_tell(run):
+    put(run.claim.images[1], data=b"no image")
+    put(run.claim.images[5], data=encode(scene(), "BMP")[:-100])
+
+    run.run()
+
+    assert codes(run) == {1: "image_not_an_image", 5: "image_unreadable"}
+    assert (run.succeeded, run.failed) == (6, 2)
+
+
+def test_a_task_of_bad_images_only_needs_no_model(run):
+    for image in run.claim.images:
+        put(image, data=b"")
+    run.slot.models.get = lambda *_: pytest.fail("the model was loaded for nothing")
+
+    run.run()
+
+    assert set(codes(run).values()) == {"image_empty"}
+
+
+def test_an_image_on_which_the_model_raises_fails_alone(run):
+    put(run.claim.images[2], first=POISON)
+
+    run.run()
+
+    assert codes(run) == {2: "model_failed"}
+    assert "Incompatible shapes" in run.slot.office.ledger.results[2].failure.message
+    assert [shape[0] for shape in model_of(run).calls] == [4, 1, 1, 1, 1, 4]
+
+
+def test_an_image_for_which_the_model_says_nan_fails_alone(run):
+    put(run.claim.images[6], first=NAN)
+
+    run.run()
+
+    assert codes(run) == {6: "model_failed"}
+    assert (run.succeeded, run.failed) == (7, 1)
+
+
+def test_memory_that_is_short_for_a_batch_ends_the_attempt_with_what_was_done_recorded(run):
+    put(run.claim.images[0], width=30)  # its own batch, which fits
+    model_of(run).fits = 3
+
+    with pytest.raises(AttemptFailed) as failed:
+        run.run()
+
+    assert failed.value.mishap.verdict == "memory"
+    assert failed.value.mishap.batch == {1, 2, 3, 4}
+    assert sorted(run.slot.office.ledger.results) == [0]
+
+
+def test_memory_that_is_short_for_one_image_is_about_that_image_alone(run):
+    run.claim = Claim("job", "task", 2, "detect.any.1g", 1, options(), run.claim.images)
+    model_of(run).fits = 0
+
+    with pytest.raises(AttemptFailed) as failed:
+        run.run()
+
+    assert (failed.value.mishap.verdict, failed.value.mishap.batch) == ("memory", {0})
+
+
+def test_a_batch_is_run_in_parts_that_there_is_room_for(run):
+    run.slot.memory.room = 3
+
+    run.run()
+
+    assert [shape[0] for shape in model_of(run).calls] == [3, 1, 3, 1]
+    assert run.slot.memory.fitted_batches == [3, 1, 3, 1]
+
+
+def test_an_image_that_can_never_fit_is_named_with_what_it_needs_before_it_is_decoded(run):
+    run.slot.memory.room, run.slot.memory.ever = 0, False
+
+    with pytest.raises(AttemptFailed) as failed:
+        run.run()
+
+    mishap = failed.value.mishap
+    assert (mishap.verdict, mishap.batch, mishap.victim) == ("memory", {0}, False)
+    assert mishap.detail == "needs 5.0 GiB, 1.0 GiB available; the slot's share of 1.0 GiB"
+    assert model_of(run).calls == []
+
+
+def test_memory_that_others_hold_is_waited_for(run):
+    run.slot.memory.room, run.slot.memory.comes = 0, True
+
+    run.run()
+
+    assert [shape[0] for shape in model_of(run).calls] == [1] * 8
+
+
+def test_memory_that_others_do_not_give_back_is_not_held_against_the_image(run):
+    run.slot.memory.room = 0
+
+    with pytest.raises(AttemptFailed) as failed:
+        run.run()
+
+    assert (failed.value.mishap.verdict, failed.value.mishap.victim) == ("memory", True)
+
+
+def test_a_model_that_has_no_room_is_not_loaded(run):
+    run.slot.memory.room_for_model = 0
+    run.slot.models.get = lambda *_: pytest.fail("loading it would have ended the process")
+
+    with pytest.raises(AttemptFailed) as failed:
+        run.run()
+
+    assert (failed.value.mishap.verdict, failed.value.mishap.stage) == ("memory", "load")
+
+
+def test_images_under_suspicion_come_last_and_in_batches_no_larger_than_their_cap(run):
+    capped = [image.model_copy(update={"batch_cap": 2}) for image in run.claim.images[:3]]
+    run.claim = Claim("job", "task", 2, "detect.any.1g", 4, options(), (*capped, *run.claim.images[3:]))
+
+    run.run()
+
+    assert [shape[0] for shape in model_of(run).calls] == [4, 1, 2, 1]
+    assert run.slot.memory.held[-3] == [2]
+
+
+def test_an_image_that_is_made_coarser_keeps_its_own_size_in_the_result(run):
+    half = run.claim.images[0].model_copy(update={"shrink": 2})
+    run.claim = Claim("job", "task", 2, "detect.any.1g", 4, options(), (half,))
+
+    run.run()
+
+    result = run.slot.office.ledger.results[0]
+    assert model_of(run).calls == [(1, 8, 12, 3)]
+    assert (result.width, result.height, result.degraded) == (24, 16, {"scale": 0.5})
+    assert result.detections[0].box == (0.0, 0.0, 12.0, 8.0)
+
+
+def test_a_worker_that_leaves_hands_back_what_is_not_done(run):
+    answers = iter([False] * 9 + [True])
+    run.slot.leaving = lambda: next(answers)
+
+    with pytest.raises(WorkerLeaves):
+        run.run()
+
+    assert sorted(run.slot.office.ledger.results) == [0, 1, 2, 3]
+
+
+def test_an_attempt_that_is_out_of_time_keeps_what_it_has(run):
+    real = model_of(run).detect
+
+    def detect(images):
+        run.slot.memory.out_of_time = True
+        return real(images)
+
+    model_of(run).detect = detect
+
+    with pytest.raises(AttemptFailed) as failed:
+        run.run()
+
+    assert (failed.value.mishap.verdict, failed.value.mishap.batch) == ("timeout", frozenset())
+    assert sorted(run.slot.office.ledger.results) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("function", ["read_image", "read_header"])
+def test_memory_that_runs_out_before_decoding_is_about_that_image_alone(run, function, monkeypatch):
+    # Celery stops the whole worker for a MemoryError that leaves a task.
+    real, calls = getattr(attempt, function), []
+
+    def short_of_memory(*arguments):
+        calls.append(arguments)
+        if len(calls) == 3:
+            raise MemoryError
+        return real(*arguments)
+
+    monkeypatch.setattr(attempt, function, short_of_memory)
+
+    with pytest.raises(AttemptFailed) as failed:
+        run.run()
+
+    assert (failed.value.mishap.verdict, failed.value.mishap.batch) == ("memory", {2})
+
+
+def test_a_batch_whose_pixels_need_too_much_memory_is_given_back_to_be_halved(run, monkeypatch):
+    def short_of_memory(_data, _shrink):
+        raise MemoryError
+
+    monkeypatch.setattr(attempt, "decode_rgb", short_of_memory)
+
+    with pytest.raises(AttemptFailed) as failed:
+        run.run()
+
+    assert (failed.value.mishap.verdict, failed.value.mishap.batch) == ("memory", {0, 1, 2, 3})
+
+
+def test_a_surprise_while_decoding_is_not_called_memory(run, monkeypatch):
+    def surprise(_data, _shrink):
+        raise AssertionError("a decoder's bug")
+
+    monkeypatch.setattr(attempt, "decode_rgb", surprise)
+
+    run.run()
+
+    assert set(codes(run).values()) == {"image_unreadable"}
+
+
+def test_a_header_that_lies_about_the_size_joins_no_batch_of_another_size(run, monkeypatch):
+    real = attempt.decode_rgb
+    sizes = iter([24, 20, 24, 24, 24, 24, 24, 24])
+    monkeypatch.setattr(attempt, "decode_rgb", lambda data, shrink: real(data, shrink)[:, : next(sizes)])
+
+    run.run()
+
+    assert codes(run) == {}
+    assert [shape[0] for shape in model_of(run).calls] == [1, 1, 2, 4]
+    assert run.slot.office.ledger.results[1].width == 20
+
+
+@pytest.mark.parametrize(
+    ("error", "verdict"),
+    [(ModelBroken("no such model"), "model"), (MemoryError(), "memory"), (RuntimeError("what is this?"), "model")],
+)
+def test_a_model_that_cannot_be_had_ends_the_attempt(run, error, verdict):
+    def get(*_):
+        raise error
+
+    run.slot.models.get = get
+
+    with pytest.raises(AttemptFailed) as failed:
+        run.run()
+
+    assert (failed.value.mishap.verdict, failed.value.mishap.stage) == (verdict, "load")
+
+
+@pytest.mark.parametrize("answer", ["cancelled", "fenced"])
+def test_a_ledger_that_says_no_ends_the_attempt(run, answer):
+    run.slot.office.ledger.answer = answer
+
+    with pytest.raises(LeaseLost) as lost:
+        run.run()
+
+    assert lost.value.standing == answer
+    assert len(model_of(run).calls) == 1
+    assert run.succeeded == 0
+
+
+def test_a_lost_lease_is_noticed_between_batches(run):
+    run.lease.lost_at_check = 8 + 2  # a header each, then batches
+
+    with pytest.raises(LeaseLost):
+        run.run()
+
+    assert len(model_of(run).calls) == 1
+
+
+def test_a_cancelled_job_stops_reading_headers_too(run):
+    # Ten thousand headers on a slow disk take minutes.
+    for image in run.claim.images:
+        put(image, data=b"")
+    run.lease.lost_at_check = 3
+
+    with pytest.raises(LeaseLost):
+        run.run()

@@ -1,0 +1,87 @@
+"""Write model.toml beside each saved_model.pb: python -m training.spec --store workers/bundled --work DIR
+
+Puts together what the other steps found out and left in DIR (training.json, accuracy.json, measurement.json). Run it
+last: the digest covers the files as they are now.
+"""
+
+import argparse
+import hashlib
+import tomllib
+from pathlib import Path
+
+from training import evaluate, measure, training_report
+from training.names import INPUT_NAME, LARGE, MODELS, SIGNATURE_KEY, SMALL, VERSION
+from training.toml_text import table
+from training.views import VIEW_PX
+from vedette.plates import LABELS
+
+FILE_NAME = "model.toml"
+
+#: Image that a worker's memory must hold one of: the full frame of a common camera, where the size costs memory.
+IMAGE_MEGAPIXELS = {SMALL: 1.0, LARGE: 24.0}
+
+DESCRIPTIONS = {
+    SMALL: "Scratches, dents, holes and stains on metal plates, seen at 320 px: quick, misses fine scratches and dents",
+    LARGE: "Scratches, dents, holes and stains on metal plates at full resolution: thorough, costs by the megapixel",
+}
+
+
+def digest(version_directory: Path) -> str:
+    """sha256 over the lines "<relative posix path>\\0<sha256 hex>\\n", sorted by path, of every file but model.toml."""
+    files = {f.relative_to(version_directory).as_posix(): f for f in version_directory.rglob("*") if f.is_file()}
+    whole = hashlib.sha256()
+    for path in sorted(files):
+        if path != FILE_NAME:
+            whole.update(f"{path}\0{hashlib.sha256(files[path].read_bytes()).hexdigest()}\n".encode())
+    return f"sha256:{whole.hexdigest()}"
+
+
+def model_toml(name: str, version_directory: Path, work: Path) -> str:
+    """The text of model.toml for the export `name`."""
+    accuracy, measurement = evaluate.read(work), measure.read(work)
+    judged, needed = accuracy["models"][name], measurement["models"][name]
+    parts = [
+        table("", {
+            "schema": 1, "name": name, "version": VERSION, "digest": digest(version_directory),
+            "description": DESCRIPTIONS[name], "license": "MIT",
+            "source": "rendered and trained by training/ of this repository",
+        }),
+        table("labels", {str(class_id): label for class_id, label in LABELS.items()}),
+        table("signature", {
+            "key": SIGNATURE_KEY, "input": INPUT_NAME, "input_dtype": "uint8", "batch": "dynamic",
+            "resizes_to_px": VIEW_PX if name == SMALL else 0,
+        }),
+        table("requirement", {"cpu": "any", "features": [], "image_megapixels": IMAGE_MEGAPIXELS[name]}),
+        table("memory", {
+            "base_bytes": needed["base_bytes"], "per_image_bytes": needed["per_image_bytes"],
+            "per_megapixel_bytes": needed["per_megapixel_bytes"], "measured": measurement["measured"],
+        }),
+        table("throughput", {
+            "default_batch": needed["default_batch"], "images_per_s": needed["images_per_s"],
+            "measured": measurement["measured"],
+        }),
+        table("accuracy", {
+            "metric": "mAP@0.5", "value": round(judged["value"], 4),
+            "per_class": {label: round(value, 4) for label, value in judged["per_class"].items()},
+            "plates": accuracy["plates"], "seed": accuracy["seed"], "measured": accuracy["measured"],
+            "train_command": training_report.read(work)["measured"]["command"],
+        }),
+    ]  # fmt: skip
+    text = "\n".join(parts)
+    tomllib.loads(text)
+    return text
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--store", type=Path, required=True)
+    parser.add_argument("--work", type=Path, required=True, help="where the other steps left their reports")
+    options = parser.parse_args()
+    for name in MODELS:
+        directory = options.store / name / VERSION
+        (directory / FILE_NAME).write_text(model_toml(name, directory, options.work))
+        print(f"wrote {directory / FILE_NAME}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""Bootstep that gives the main process its undertaker, and lets it try again what Redis was away for."""
+
+from typing import Any, Final
+
+from celery import bootsteps
+
+from contract.connection import connect
+from contract.settings import load_settings
+from workers.closing import office
+from workers.findings import findings
+from workers.undertaker import Undertaker
+
+_EVERY_S: Final = 1.0
+
+_undertaker: Undertaker | None = None
+
+
+def undertaker() -> Undertaker:
+    if _undertaker is None:
+        raise RuntimeError("no undertaker: requests exist only in the main process of `celery -A workers worker`")
+    return _undertaker
+
+
+class Undertake(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types
+    """Consumer bootstep. The undertaker outlives a lost connection: its open cases are what it is for."""
+
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+
+    def __init__(self, consumer: Any, **options: Any) -> None:
+        super().__init__(consumer, **options)
+        global _undertaker
+        settings = load_settings()
+        found = findings()
+        client = connect(settings, patient=False)
+        _undertaker = Undertaker(
+            office(consumer.app, client, settings, found.capability), found.boxes, consumer.hostname, found.withdrawn
+        )
+        self._timer: Any = None
+
+    def start(self, consumer: Any) -> None:
+        self._timer = consumer.timer.call_repeatedly(_EVERY_S, undertaker().work)
+
+    def stop(self, _consumer: Any) -> None:
+        if self._timer is not None:
+            self._timer.cancel()

@@ -1,0 +1,104 @@
+"""Deals with slots that died at work: finds out why, closes their attempts, rings again. Main process only.
+
+Celery tells of the death (`workers.request`); the black box, the exit signal and the kernel's counter say why. Nothing
+is lost when Redis is away at that moment: the case is kept and tried again, and the lease runs out anyway.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import redis
+from celery.utils.log import get_logger
+
+from contract.doorbell import ring
+from contract.ledger import TaskRecord
+from contract.messages import DetectMessage
+from workers.closing import Office, Settled, settle
+from workers.ladder import Mishap
+from workers.memory.blackbox import Entry, read_all, read_entry, remove
+from workers.memory.death import DeathEvidence, classify, parse_worker_lost
+from workers.memory.oom import OomCounter, OomCounts, killed_since
+
+logger = get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class _Case:
+    task: str
+    #: 0 when the slot left no black box, or one of another attempt.
+    attempt: int
+    mishap: Mishap
+
+
+class Undertaker:
+    def __init__(self, office: Office, boxes: Path, node: str, withdrawn: dict[str, str]) -> None:
+        self._office = office
+        self._boxes = boxes
+        self._node = node
+        self._withdrawn = withdrawn
+        self._oom = OomCounter()
+        self._oom_before: OomCounts = self._oom.read()
+        self._open: list[_Case] = []
+
+    def slot_died(self, task_id: str, pid: int | None, celerys_text: str) -> Settled | None:
+        """What follows for the task that it had; None when that is not known yet, or nothing does."""
+        entry = read_entry(self._boxes, pid) if pid is not None else None
+        death = classify(self._evidence(entry, celerys_text))
+        if pid is not None:
+            remove(self._boxes, pid)
+        mine = entry if entry is not None and entry.task == task_id else None
+        mishap = Mishap(
+            death.verdict,
+            death.detail,
+            stage="load" if mine is not None and mine.stage == "load" else "run",
+            victim=death.victim,
+            batch=frozenset(death.batch if mine is not None else ()),
+        )
+        self._open.append(_Case(task_id, mine.attempt if mine is not None else 0, mishap))
+        return self._close_what_is_open()
+
+    def work(self) -> None:
+        """Cases that Redis was away for."""
+        if self._open:
+            self._close_what_is_open()
+
+    def _evidence(self, entry: Entry | None, celerys_text: str) -> DeathEvidence:
+        signal, exit_code = parse_worker_lost(celerys_text)
+        killer = killed_since(self._oom_before, self._oom.read())
+        self._oom_before = self._oom_before.less(killer)
+        others = [other for other in read_all(self._boxes) if entry is None or other.pid != entry.pid]
+        return DeathEvidence(
+            signal=signal,
+            exit_code=exit_code,
+            entry=entry,
+            oom=killer,
+            others_anon_bytes=tuple(other.anon_bytes for other in others),
+        )
+
+    def _close_what_is_open(self) -> Settled | None:
+        settled = None
+        while self._open:
+            try:
+                settled = self._close(self._open[0])
+            except redis.RedisError as error:
+                logger.warning("Redis is away, task %s is closed later: %s", self._open[0].task, error)
+                return None
+            self._open.pop(0)
+        return settled
+
+    def _close(self, case: _Case) -> Settled | None:
+        task = self._office.ledger.task(case.task)
+        if task is None:
+            return None
+        if task.state == "queued":  # died between taking the doorbell and claiming
+            ring(self._office.app, _message(task), task.queue, retries=task.attempt)
+            return None
+        if task.state != "running" or task.worker != self._node or case.attempt not in (0, task.attempt):
+            return None  # somebody else's by now
+        if case.mishap.verdict == "cpu":
+            self._withdrawn[task.queue] = f"{task.options.model}: {case.mishap.detail}"
+        return settle(self._office, task, case.mishap)
+
+
+def _message(task: TaskRecord) -> DetectMessage:
+    return DetectMessage(job=task.job, task=task.task, model=task.options.model, batch_size=task.batch_size)
