@@ -13,11 +13,10 @@ from typing import Final
 import click
 
 from contract.ledger import JobStatus
-from contract.memory import format_bytes
 from contract.messages import ImageResult
-from contract.registry import Advert
 from producer import Client
 from vedette.annotate import annotate, target_paths
+from vedette.commands.fleet import fleet_table
 from vedette.commands.up import say_ready
 from vedette.exits import exit_code_for
 from vedette.follow import follow
@@ -26,7 +25,7 @@ from vedette.progress import Progress, progress_on_stderr
 from vedette.stack import Stack, WorkerPlan
 from vedette.stack.interrupt import stopped_by_signal
 from vedette.summary import Tally, summary
-from vedette.tables import print_table, table
+from vedette.tables import print_table
 
 MODELS: Final = ("defects-small", "defects-large")
 #: Unlike on purpose: a machine with little memory, and all that this one has.
@@ -63,7 +62,7 @@ def demo(out: Path, plates: int) -> int:
                 click.echo(f"\n{step}. Detecting with {model}")
                 ended.append(_detect(client, model, images, out, lines))
         click.echo("\nWho did what")
-        _print_workers(client.fleet(), _tasks_by_worker(client, [status.job for status in ended]))
+        print_table(fleet_table(client.fleet(), _tasks_by_worker(client, [status.job for status in ended])))
         click.echo("\nStopping what was started")
     click.echo(_where_to_look(out, time.monotonic() - started_s))
     return max(exit_code_for(status) for status in ended)
@@ -104,21 +103,6 @@ def _detect(client: Client, model: str, images: Sequence[tuple[str, Path]], out:
 
 def _tasks_by_worker(client: Client, jobs: Sequence[str]) -> Counter[str]:
     return Counter(attempt.worker for job in jobs for attempt in client.job(job).attempts() if attempt.verdict is None)
-
-
-def _print_workers(fleet: Sequence[Advert], tasks: Counter[str]) -> None:
-    rows = table("worker", "cpu", "memory per slot", "slots × threads", "queues", "tasks done")
-    for advert in fleet:
-        has = advert.capability
-        rows.add_row(
-            advert.node,
-            has.cpu_level,
-            format_bytes(has.memory_per_slot_bytes),
-            f"{has.slots} × {has.threads}",
-            " ".join(advert.queues),
-            str(tasks[advert.node]),
-        )
-    print_table(rows)
 
 
 def _where_to_look(out: Path, elapsed_s: float) -> str:

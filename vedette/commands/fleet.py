@@ -1,6 +1,6 @@
 """`vedette fleet`: the workers that live now, and what they can do."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import click
 from rich.table import Table
@@ -23,15 +23,23 @@ def fleet(session: Session) -> None:
     print_table(fleet_table(adverts))
 
 
-def fleet_table(adverts: Sequence[Advert]) -> Table:
-    rows = table("worker", "CPU level", "memory per slot", "slots × threads", "queues")
+def fleet_table(adverts: Sequence[Advert], tasks_done: Mapping[str, int] | None = None) -> Table:
+    """One row per worker; with a last column where it is known what each has done."""
+    columns = ["worker", "CPU level", "memory per slot", "slots × threads", "queues"]
+    rows = table(*columns, *(["tasks done"] if tasks_done is not None else []))
     for advert in adverts:
         has = advert.capability
-        rows.add_row(
+        cells = [
             advert.node,
             has.cpu_level,
             format_bytes(has.memory_per_slot_bytes),
             f"{has.slots} × {has.threads}",
-            " ".join(advert.queues) or "none yet",
-        )
+            _queues(advert),
+        ]
+        rows.add_row(*cells, *([str(tasks_done.get(advert.node, 0))] if tasks_done is not None else []))
     return rows
+
+
+def _queues(advert: Advert) -> str:
+    withdrawn = [f"withdrawn from {queue}: {why}" for queue, why in advert.withdrawn.items()]
+    return "; ".join([" ".join(advert.queues) or "none yet", *withdrawn])

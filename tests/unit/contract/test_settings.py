@@ -5,7 +5,7 @@ import pytest
 
 from contract.errors import SettingsError
 from contract.memory import MIB
-from contract.settings import load_settings
+from contract.settings import Settings, load_settings
 
 
 @pytest.mark.parametrize(
@@ -119,3 +119,9 @@ def test_a_wrong_redis_url_does_not_show_its_password(monkeypatch):
 
     assert "rdis://:***@host:6379/0" in str(refused.value)
     assert "secret" not in str(refused.value)
+
+
+def test_every_setting_stands_in_the_operators_table():
+    operations = (Path(__file__).parents[3] / "docs" / "operations.md").read_text(encoding="utf-8")
+
+    assert [name for name in Settings.model_fields if f"`VEDETTE_{name.upper()}`" not in operations] == []
