@@ -7,7 +7,7 @@ EXTRAS_dev := all,dev
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test unit integration lint bench clean
+.PHONY: help demo up test unit integration lab lint bench clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,14 +19,17 @@ demo: .venv/.installed-all ## Start a stack, find defects on rendered plates, st
 up: .venv/.installed-all ## Start Redis, workers and Flower on this machine; Ctrl-C stops them
 	$(BIN)/vedette up
 
-test: .venv/.installed-dev ## Run every test
-	$(BIN)/pytest $(ARGS)
+test: .venv/.installed-dev ## Run the tests: unit, real Redis, real workers, real TensorFlow
+	$(BIN)/pytest tests/unit tests/integration $(ARGS)
 
 unit: .venv/.installed-dev ## Run the tests that need no Redis
 	$(BIN)/pytest tests/unit $(ARGS)
 
 integration: .venv/.installed-dev ## Run the tests with a real Redis and real workers
 	$(BIN)/pytest tests/integration $(ARGS)
+
+lab: .venv/.installed-dev ## Run the lab: small machines made by cgroups, and the kernel's kills; needs root
+	$(BIN)/pytest tests/lab $(ARGS)
 
 lint: .venv/.installed-dev ## Check style, types, who imports whom, and docker-compose.yml
 	$(BIN)/ruff check .
