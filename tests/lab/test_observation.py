@@ -117,7 +117,7 @@ def test_the_neighbour_that_the_kernel_picks_instead_is_a_victim(
 
 def test_the_guard_is_there_before_the_kernel(cgroup: MemoryCgroup, start: Start, tmp_path: Path) -> None:
     # Given a share that the cgroup does not have, so that what is free decides
-    hog = start("grow", "--guarded", "--share-mib", "1000", "--floor-mib", "64", inside=cgroup)
+    hog = start("grow", "--guarded", "--paced", "--share-mib", "1000", "--floor-mib", "64", inside=cgroup)
 
     death = death_of(hog, tmp_path)
 
@@ -136,7 +136,7 @@ def test_the_guard_is_there_before_the_kernel(cgroup: MemoryCgroup, start: Start
 
 
 def test_the_guard_keeps_a_slot_to_its_share(start: Start, tmp_path: Path) -> None:
-    hog = start("grow", "--guarded", "--share-mib", "120")
+    hog = start("grow", "--guarded", "--paced", "--share-mib", "120")
 
     death = death_of(hog, tmp_path)
 
@@ -153,7 +153,7 @@ def test_the_larger_of_two_guarded_slots_ends_and_the_other_goes_on(
     small = start("wait", *options, inside=cgroup)
     told(small)
 
-    hog = start("grow", *options, "--take-mib", "40", inside=cgroup)
+    hog = start("grow", *options, "--paced", "--take-mib", "40", inside=cgroup)
 
     assert death_of(hog, tmp_path, others=(small,)).verdict == "memory"
     assert (hog.returncode, small.poll(), cgroup.oom_kills) == (GUARD_EXIT, None, 0)

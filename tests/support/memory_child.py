@@ -45,16 +45,18 @@ def main() -> None:
         if options.cache_file:
             _fill_page_cache(options.cache_file, options.cache_mib)
         _tell()
-        _act(options.action, held)
+        _act(options.action, held, box if options.paced else None)
 
 
-def _act(action: str, held: list[bytes]) -> None:
+def _act(action: str, held: list[bytes], seen_by: BlackBox | None) -> None:
     match action:
         case "wait":
             signal.pause()
         case "grow":
             while True:
                 held.append(b"x" * _STEP_BYTES)
+                if seen_by is not None:
+                    _await_a_look(seen_by)
         case "until-memory-error":
             with contextlib.suppress(MemoryError):
                 while True:
@@ -65,6 +67,13 @@ def _act(action: str, held: list[bytes]) -> None:
             ctypes.string_at(0)
         case "abort":
             os.abort()
+
+
+def _await_a_look(box: BlackBox) -> None:
+    """On a machine under load the guard would come too late by chance: what it does in time is what is tested."""
+    written_s = box.entry.written_s
+    while box.entry.written_s == written_s:
+        time.sleep(0.001)
 
 
 def _fill_page_cache(file: Path, amount_mib: int) -> None:
@@ -85,6 +94,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--boxes", type=Path, required=True)
     parser.add_argument("--share-mib", type=int, default=100)
     parser.add_argument("--guarded", action="store_true")
+    parser.add_argument("--paced", action="store_true", help="grow no faster than the guard looks")
     parser.add_argument("--floor-mib", type=int, default=32)
     parser.add_argument("--deadline-s", type=float)
     parser.add_argument("--take-mib", type=int, default=0)
