@@ -25,8 +25,8 @@ def fleet(session: Session) -> None:
 
 def fleet_table(adverts: Sequence[Advert], tasks_done: Mapping[str, int] | None = None) -> Table:
     """One row per worker; with a last column where it is known what each has done."""
-    columns = ["worker", "CPU level", "memory per slot", "slots × threads", "queues"]
-    rows = table(*columns, *(["tasks done"] if tasks_done is not None else []))
+    columns = ["worker", "CPU level", "memory\nper slot", "slots ×\nthreads", "queues"]
+    rows = table(*columns, *(["tasks\ndone"] if tasks_done is not None else []))
     for advert in adverts:
         has = advert.capability
         cells = [

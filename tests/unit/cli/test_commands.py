@@ -302,7 +302,7 @@ def test_models_and_fleet(client: PlayedClient) -> None:
     assert "4g, x86_64_v3, avx512_vnni" in models[2]
     assert models[2].rstrip().endswith("none alive")
     fleet = vedette("fleet").stdout.splitlines()
-    assert fleet[1].split() == ["small@yard", "x86_64_v3", "1.0", "GiB", "1", "×", "2", "detect.any.512m"]
+    assert fleet[2].split() == ["small@yard", "x86_64_v3", "1.0", "GiB", "1", "×", "2", "detect.any.512m"]
 
 
 # The group
