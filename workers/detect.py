@@ -43,6 +43,7 @@ def detect(self: Task, *args: Any, **fields: Any) -> Summary:
         _count(slot, self.request.id, error)
         self.send_event("task-rejected", requeue=False)
         raise Ignore(str(error)) from None
+    slot.memory.await_intake()
     claim = patiently(lambda: slot.office.ledger.claim(message.job, message.task, self.request.hostname))
     if not isinstance(claim, Claim):
         return {"answer": claim}  # a late or doubled doorbell: nothing to do

@@ -60,6 +60,14 @@ class SlotMemory:
             self._guard.set_deadline(None)
             self.box.rest()
 
+    def await_intake(self) -> None:
+        """Before a claim: waits for `WAIT_FOR_MEMORY` at most while memory is short, however little work there is.
+
+        The claim is made all the same then: admission decides what of it fits, and the ladder what follows.
+        """
+        if not self._guard.wait_until_fine(WAIT_FOR_MEMORY.total_seconds()):
+            logger.warning("memory is short (%s): work goes on in what is left", self.box.entry.tightest)
+
     @property
     def out_of_time(self) -> bool:
         """The attempt has had its time; what it has recorded stays."""
