@@ -5,9 +5,11 @@ BIN := .venv/bin
 EXTRAS_all := all
 EXTRAS_dev := all,dev
 ARGS ?=
+SECONDS ?= 600
+SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test unit integration lab lint bench clean
+.PHONY: help demo up test unit integration lab chaos lint bench clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +32,9 @@ integration: .venv/.installed-dev ## Run the tests with a real Redis and real wo
 
 lab: .venv/.installed-dev ## Run the lab: small machines made by cgroups, and the kernel's kills; needs root
 	$(BIN)/pytest tests/lab $(ARGS)
+
+chaos: .venv/.installed-dev ## Break a fleet at random for SECONDS=600 under load, from SEED=1; every image must have one result
+	$(BIN)/python -m tests.lab.chaos --seconds $(SECONDS) --seed $(SEED) $(ARGS)
 
 lint: .venv/.installed-dev ## Check style, types, who imports whom, and docker-compose.yml
 	$(BIN)/ruff check .

@@ -36,6 +36,8 @@ def celery_config() -> dict[str, Any]:
         "worker_disable_prefetch": True,
         "worker_enable_prefetch_count_reduction": False,
         "worker_cancel_long_running_tasks_on_connection_loss": False,
+        # A Redis that is full refuses kombu's bookkeeping: a reason to connect anew, not to end.
+        "broker_channel_error_retry": True,
         # A replacement child imports TensorFlow first; Celery's own 4 s would kill it for ever.
         "worker_proc_alive_timeout": 120.0,
         "worker_send_task_events": True,

@@ -1,11 +1,16 @@
-"""Celery's consumer, with two differences: what is refused is counted, and a lost connection repeats nothing.
+"""Celery's consumer, with three differences: what is refused is counted, a lost connection repeats nothing, and a Redis
+that refuses writes is waited for.
 
 A message that is no task of ours is acknowledged, counted in the registry by code and named in one log line; stock
 Celery logs a stack trace. On a lost connection, stock Celery 5.7 pushes deliveries that still run back to the queue,
-or dies doing so (celery PR #10242); the ledger answers for them, so they are left alone.
+or dies doing so (celery PR #10242); the ledger answers for them, so they are left alone. kombu writes while it
+connects; where a full Redis refuses that, stock Celery drops the connection unclosed and tries again at once: 700
+sockets a minute.
 """
 
-from typing import Any
+import time
+from contextlib import suppress
+from typing import Any, Final
 
 from celery.utils.log import get_logger
 from celery.worker.consumer import Consumer as CeleryConsumer
@@ -14,11 +19,29 @@ from workers.refusals import refuse
 
 logger = get_logger(__name__)
 
+#: Between two attempts to connect to a Redis that answers and refuses.
+_REFUSED_PAUSE_S: Final = 1.0
+
 
 class Consumer(CeleryConsumer):  # type: ignore[misc]  # Celery has no types
     def __init__(self, *args: Any, **options: Any) -> None:
         # Mingle and gossip make a starting worker wait a second and tell all workers about each other: no use here.
         super().__init__(*args, **{**options, "without_mingle": True, "without_gossip": True})
+
+    def connect(self) -> Any:
+        connection = self.connection_for_read(heartbeat=self.amqheartbeat)
+        try:
+            if self.hub:
+                connection.transport.register_with_event_loop(connection.connection, self.hub)
+        except Exception:
+            with suppress(Exception):
+                connection.close()
+            raise
+        return connection
+
+    def on_connection_error_before_connected(self, exc: Exception) -> None:
+        super().on_connection_error_before_connected(exc)
+        time.sleep(_REFUSED_PAUSE_S)
 
     def on_decode_error(self, message: Any, exc: Exception) -> None:
         self._refuse(message, f"its body cannot be decoded: {exc}")

@@ -26,7 +26,10 @@ class DoorbellRequest(Request):  # type: ignore[misc]  # Celery has no types
         # A MemoryError that left the task would end the whole worker (celery/worker/request.py, on_failure).
         task_ready(self)
         self.acknowledge()
-        settled = undertaker().slot_died(self.id, self.worker_pid, str(error))
+        if isinstance(error, MemoryError):
+            settled = undertaker().memory_ran_out(self.id, str(error))
+        else:
+            settled = undertaker().slot_died(self.id, self.worker_pid, str(error))
         self._tell(settled, error)
         return None
 

@@ -4,8 +4,11 @@ Celery tells of the death (`workers.request`); the black box, the exit signal an
 is lost when Redis is away at that moment: the case is kept and tried again, and the lease runs out anyway.
 """
 
+from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import redis
 from celery.utils.log import get_logger
@@ -21,6 +24,10 @@ from workers.memory.oom import OomCounter, OomCounts, killed_since
 
 logger = get_logger(__name__)
 
+#: Slots whose last words are no further apart died of the same shortage.
+_SAME_SHORTAGE_S: Final = 2.0
+_BURIED_MAX: Final = 16
+
 
 @dataclass(frozen=True)
 class _Case:
@@ -31,14 +38,17 @@ class _Case:
 
 
 class Undertaker:
-    def __init__(self, office: Office, boxes: Path, node: str, withdrawn: dict[str, str]) -> None:
+    def __init__(self, office: Office, boxes: Path, node: str, withdraw: Callable[[str, str], object]) -> None:
+        """`withdraw(queue, why)` stops the worker from taking work from a queue, at once."""
         self._office = office
         self._boxes = boxes
         self._node = node
-        self._withdrawn = withdrawn
+        self._withdraw = withdraw
         self._oom = OomCounter()
         self._oom_before: OomCounts = self._oom.read()
         self._open: list[_Case] = []
+        #: Last words of the slots that died last: a victim may be found after its culprit.
+        self._buried: deque[Entry] = deque(maxlen=_BURIED_MAX)
 
     def slot_died(self, task_id: str, pid: int | None, celerys_text: str) -> Settled | None:
         """What follows for the task that it had; None when that is not known yet, or nothing does."""
@@ -46,6 +56,8 @@ class Undertaker:
         death = classify(self._evidence(entry, celerys_text))
         if pid is not None:
             remove(self._boxes, pid)
+        if entry is not None:
+            self._buried.append(entry)
         mine = entry if entry is not None and entry.task == task_id else None
         mishap = Mishap(
             death.verdict,
@@ -55,6 +67,11 @@ class Undertaker:
             batch=frozenset(death.batch if mine is not None else ()),
         )
         self._open.append(_Case(task_id, mine.attempt if mine is not None else 0, mishap))
+        return self._close_what_is_open()
+
+    def memory_ran_out(self, task_id: str, text: str) -> Settled | None:
+        """A MemoryError escaped from the task; its slot lives on, and has forgotten what it held."""
+        self._open.append(_Case(task_id, 0, Mishap("memory", f"MemoryError: {text}" if text else "MemoryError")))
         return self._close_what_is_open()
 
     def work(self) -> None:
@@ -67,6 +84,8 @@ class Undertaker:
         killer = killed_since(self._oom_before, self._oom.read())
         self._oom_before = self._oom_before.less(killer)
         others = [other for other in read_all(self._boxes) if entry is None or other.pid != entry.pid]
+        if entry is not None:
+            others += [dead for dead in self._buried if abs(dead.written_s - entry.written_s) < _SAME_SHORTAGE_S]
         return DeathEvidence(
             signal=signal,
             exit_code=exit_code,
@@ -83,6 +102,9 @@ class Undertaker:
             except redis.RedisError as error:
                 logger.warning("Redis is away, task %s is closed later: %s", self._open[0].task, error)
                 return None
+            except Exception:
+                settled = None
+                logger.exception("task %s could not be closed; its lease, or its silent bell, will", self._open[0].task)
             self._open.pop(0)
         return settled
 
@@ -96,7 +118,7 @@ class Undertaker:
         if task.state != "running" or task.worker != self._node or case.attempt not in (0, task.attempt):
             return None  # somebody else's by now
         if case.mishap.verdict == "cpu":
-            self._withdrawn[task.queue] = f"{task.options.model}: {case.mishap.detail}"
+            self._withdraw(task.queue, f"{task.options.model}: {case.mishap.detail}")  # before anybody is rung for
         return settle(self._office, task, case.mishap)
 
 

@@ -41,7 +41,7 @@ class DeathEvidence:
     entry: Entry | None = None
     #: Who raised its count since the last death: `workers.memory.oom.killed_since`.
     oom: OomKiller | None = None
-    #: `anon_bytes` of the slots that live on.
+    #: `anon_bytes` of the other slots: those that live on, and those that died just before.
     others_anon_bytes: tuple[int, ...] = ()
 
 

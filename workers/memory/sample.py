@@ -127,10 +127,11 @@ class Sampler:
         return MemorySample(anonymous_bytes(fields), tightest.free_bytes, tightest.source, at_s)
 
     def smallest_limit_bytes(self) -> int | None:
-        """The smallest of what the host has and the cgroups allow; what a share of memory is a share of."""
+        """The smallest of what the host has and cgroups and process limits allow."""
         self._read_limits()
         total = _TOTAL.search(self._meminfo.read())
         amounts = [group.limit.amount_bytes for group in self._groups if group.limit is not None]
+        amounts += self._rlimits.values()
         return min([*amounts, int(total[1]) * 1024] if total else amounts, default=None)
 
     def close(self) -> None:

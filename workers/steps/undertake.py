@@ -3,12 +3,15 @@
 from typing import Any, Final
 
 from celery import bootsteps
+from celery.utils.log import get_logger
 
 from contract.connection import connect
 from contract.settings import load_settings
 from workers.closing import office
 from workers.findings import findings
 from workers.undertaker import Undertaker
+
+logger = get_logger(__name__)
 
 _EVERY_S: Final = 1.0
 
@@ -32,9 +35,14 @@ class Undertake(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no
         settings = load_settings()
         found = findings()
         client = connect(settings, patient=False)
-        _undertaker = Undertaker(
-            office(consumer.app, client, settings, found.capability), found.boxes, consumer.hostname, found.withdrawn
-        )
+
+        def withdraw(queue: str, why: str) -> None:
+            found.withdrawn[queue] = why
+            consumer.cancel_task_queue(queue)  # now: at the next upkeep, this worker would have taken the work again
+            logger.error("no longer takes work from %s: %s", queue, why)
+
+        desk = office(consumer.app, client, settings, found.capability)
+        _undertaker = Undertaker(desk, found.boxes, consumer.hostname, withdraw)
         self._timer: Any = None
 
     def start(self, consumer: Any) -> None:

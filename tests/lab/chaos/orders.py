@@ -1,9 +1,12 @@
-"""Which jobs the producers submit. Pure: a seed in, an endless stream out."""
+"""Which jobs the producers submit. Pure: a seed in, an endless stream of orders out."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Literal
+
+from contract.messages import FailureCode
 
 #: Images of one size, of all kinds and sizes, broken files, one that a model raises on, one of 100 megapixels.
 Image = Literal["plain", "mixed", "bad", "poison", "huge"]
@@ -28,6 +31,28 @@ class Order:
     allow_degraded: bool
     #: Seed of which files are taken.
     pick: int
+
+
+@dataclass(frozen=True)
+class Picture:
+    path: Path
+    #: None when it should be processed.
+    code: FailureCode | None = None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One image of a job, as it was submitted."""
+
+    name: str
+    picture: Picture
+
+
+@dataclass(frozen=True)
+class Submitted:
+    job: str
+    model: str
+    images: Sequence[Asked]
 
 
 def orders(seed: int, producer: int) -> Iterator[Order]:

@@ -18,6 +18,7 @@ from tests.support.worker_process import ROOT, command, environment
 _LEAVE_S: Final = 60
 #: Slots whose main process was killed end when they have done their task.
 _ORPHANS_S: Final = 60
+_LOG_BYTES: Final = 8000
 
 
 class MortalWorker:
@@ -49,6 +50,9 @@ class MortalWorker:
             )
         self.starts += 1
         self._frozen, self._ends = False, None
+
+    def end_of_log(self) -> str:
+        return self.log_file.read_bytes()[-_LOG_BYTES:].decode(errors="replace")
 
     def slots(self) -> list[psutil.Process]:
         """Its children; with the preflight's, while it starts."""
@@ -94,7 +98,7 @@ class MortalWorker:
                 self._end_group("was asked to leave and has not left")
             return False
         if self._ends is None:
-            self.wrongs.append(f"worker {self.name} ended by itself with {code}")
+            self.wrongs.append(f"worker {self.name} ended by itself with {code}:\n{self.end_of_log()}")
             self._ends = ("by itself", time.monotonic() + _ORPHANS_S)
         if self._group():
             if self._overdue():

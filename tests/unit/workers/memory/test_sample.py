@@ -183,6 +183,13 @@ def test_a_process_limit_may_be_the_tightest(machine: Machine) -> None:
     assert (sample.free_bytes, sample.tightest) == (5, "RLIMIT_AS")
 
 
+def test_a_process_limit_may_be_the_smallest(machine: Machine) -> None:
+    machine.v1()
+    machine.write("proc/self/limits", rlimits(space=str(GIB)))
+
+    assert Sampler(root=machine.root).smallest_limit_bytes() == GIB
+
+
 def test_nothing_readable_bounds_nothing(tmp_path: Path) -> None:
     sampler = Sampler(root=tmp_path)
 
