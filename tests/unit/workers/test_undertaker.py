@@ -53,7 +53,7 @@ def world(monkeypatch, tmp_path):
         told.withdrawn[queue] = why
 
     monkeypatch.setattr(module, "settle", settle)
-    monkeypatch.setattr(module, "ring", lambda _app, message, queue, retries: told.rung.append((message.task, queue)))
+    monkeypatch.setattr(module, "ring", lambda _app, message, queue, **_more: told.rung.append((message.task, queue)))
     monkeypatch.setattr(module, "OomCounter", lambda: SimpleNamespace(read=lambda: told.oom))
     told.undertaker = Undertaker(SimpleNamespace(ledger=told.ledger, app=None), tmp_path, NODE, withdraw)
     return told
