@@ -55,11 +55,12 @@ class MortalWorker:
         return self.log_file.read_bytes()[-_LOG_BYTES:].decode(errors="replace")
 
     def slots(self) -> list[psutil.Process]:
-        """Its children; with the preflight's, while it starts."""
+        """Not the preflight's child: a worker that loses that one ends, and is meant to."""
         if self._process is None:
             return []
         try:
-            return psutil.Process(self._process.pid).children()
+            main = psutil.Process(self._process.pid)
+            return [child for child in main.children() if child.cmdline() == main.cmdline()]  # forked, without exec
         except psutil.NoSuchProcess:
             return []
 
