@@ -19,6 +19,7 @@ from celery.utils.log import get_logger
 from contract.errors import ModelBroken
 from contract.ledger import Claim
 from contract.messages import Failure, ImageRef, ImageResult
+from contract.model_spec import ModelSpec
 from workers.batches import Readable, planned_batches
 from workers.closing import failed_result
 from workers.engine.boxes import to_detections
@@ -27,7 +28,7 @@ from workers.images.errors import ImageError
 from workers.images.fetch import read_image
 from workers.images.header import read_header
 from workers.ladder import Mishap, Stage
-from workers.lease import LeaseKeeper
+from workers.lease import LeaseKeeper, LeaseLost
 from workers.patience import patiently
 from workers.slot import Slot
 from workers.slot_memory import needed
@@ -99,18 +100,29 @@ class AttemptRun:
             if held is not None:
                 return held
             memory.box.enter("load", [])
-            room = memory.room_for(self.slot.models.spec(options.model, options.digest))
-            if not room.batch:
-                raise AttemptFailed(Mishap("memory", f"the model {needed(room)}", stage="load"))
+            self._make_room(self.slot.models.spec(options.model, options.digest))
             model = self.slot.models.get(options.model, options.digest)
         except ModelBroken as error:
             raise AttemptFailed(Mishap("model", str(error), stage="load")) from error
-        except AttemptFailed:
+        except (AttemptFailed, WorkerLeaves, LeaseLost):
             raise
         except Exception as error:
             raise AttemptFailed(_mishap(error, stage="load")) from error
         memory.model_loaded()
         return model
+
+    def _make_room(self, spec: ModelSpec) -> None:
+        """Waits a little for memory that others hold just now."""
+        memory = self.slot.memory
+        room = memory.room_for(spec)
+        if room.batch or (memory.could_ever_load(spec) and memory.wait_until(partial(self._has_room, spec))):
+            return
+        victim = memory.could_ever_load(spec)
+        raise AttemptFailed(Mishap("memory", f"the model {needed(room)}", stage="load", victim=victim))
+
+    def _has_room(self, spec: ModelSpec) -> bool:
+        self._may_go_on()
+        return self.slot.memory.room_for(spec).batch > 0
 
     def _admit(self, model: SavedModel, batch: Sequence[Readable]) -> None:
         """Runs `batch`, in parts if it does not fit at once. Waits a little for memory that others hold just now."""

@@ -16,7 +16,7 @@ from celery.utils.log import get_logger
 from contract.ledger import Claim
 from contract.memory import format_bytes
 from contract.model_spec import ModelSpec
-from workers.memory.admission import Admission, Budget, admit
+from workers.memory.admission import Admission, Budget, added_bytes, admit
 from workers.memory.blackbox import BlackBox
 from workers.memory.guard import Guard, default_floor_bytes
 from workers.memory.learned import LearnedSizes, worker_class
@@ -77,11 +77,15 @@ class SlotMemory:
         self._resident_bytes = self._sampler.sample().anon_bytes
 
     def room_for(self, spec: ModelSpec) -> Admission:
-        """Whether the model and one image of its usual size fit in the slot's share; asked before it is loaded."""
+        """Whether the model and one image of its usual size fit now; asked before it is loaded."""
         sample = self._sampler.sample()
         budget = Budget(self._share_bytes, sample.anon_bytes, sample.free_bytes, sample.tightest)
         load_bytes = max(0, spec.memory.base_bytes - sample.anon_bytes)
-        return admit(spec.memory, [min(1.0, spec.requirement.image_megapixels)], 1, None, budget, load_bytes=load_bytes)
+        return admit(spec.memory, _one_image(spec), 1, None, budget, load_bytes=load_bytes)
+
+    def could_ever_load(self, spec: ModelSpec) -> bool:
+        """Whether a model that has no room now would, were no other process in the way."""
+        return spec.memory.base_bytes + added_bytes(spec.memory, _one_image(spec)) <= self._share_bytes
 
     def reserve(self, spec: ModelSpec, digest: str, megapixels: Sequence[float], wanted: int) -> Reservation:
         """`with … as admission:` the first `admission.batch` images may be decoded and run."""
@@ -125,6 +129,11 @@ class SlotMemory:
             return self._learned.limit(digest, self.worker_class)
         except redis.RedisError:
             return None
+
+
+def _one_image(spec: ModelSpec) -> list[float]:
+    """Megapixels of an image that the model must have room for, if it is to be loaded."""
+    return [min(1.0, spec.requirement.image_megapixels)]
 
 
 def needed(admission: Admission) -> str:

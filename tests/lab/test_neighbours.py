@@ -20,7 +20,7 @@ BALLAST = "import sys; held = b'x' * (int(sys.argv[1]) << 20); print('held', flu
 
 def test_two_slots_do_not_both_take_the_last_of_the_memory(yard):
     # Given a machine of 2 GiB with two slots, most of it taken by others since: one batch of eight fits, two do not
-    honest = build_hungry_model(yard.store, "honest", holds_mib=60, says_mib=60, call_s=1)
+    honest = build_hungry_model(yard.store, "honest", holds_mib=60, says_mib=60, call_s=2)
     images = yard.plain_images(32)
     with memory_cgroup(2048 * MIB) as machine, yard.worker("pair", *TWO_SLOTS, prefix=machine.prefix) as worker:
         ballast = machine.run([sys.executable, "-c", BALLAST, "600"], stdin=-1, stdout=-1)
@@ -34,6 +34,7 @@ def test_two_slots_do_not_both_take_the_last_of_the_memory(yard):
         # Then both are done, and neither the kernel nor the guard has ended anybody
         assert all(result.ok for result in results.values()), worker.log
         assert failures(job) == [], worker.log
+        assert min(result.batch_size for result in results.values()) < 8
         assert machine.oom_kills == 0
         assert "exitcode" not in worker.log
 

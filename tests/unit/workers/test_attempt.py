@@ -79,6 +79,7 @@ class ToldMemory:
         self.held, self.fitted_batches = [], []
         self.room, self.room_for_model = 1000, 1
         self.ever, self.comes = True, False
+        self.ever_loads = False
         self.out_of_time = False
 
     @contextmanager
@@ -87,6 +88,9 @@ class ToldMemory:
 
     def room_for(self, _spec):
         return Admission(self.room_for_model, 5 * GIB, GIB, "the slot's share of 1.0 GiB")
+
+    def could_ever_load(self, _spec):
+        return self.ever_loads
 
     def model_loaded(self):
         pass
@@ -100,7 +104,7 @@ class ToldMemory:
 
     def wait_until(self, fits):
         if self.comes:
-            self.room = 1
+            self.room = self.room_for_model = 1
         return fits()
 
     def fitted(self, _digest, images):
@@ -258,7 +262,35 @@ def test_a_model_that_has_no_room_is_not_loaded(run):
     with pytest.raises(AttemptFailed) as failed:
         run.run()
 
-    assert (failed.value.mishap.verdict, failed.value.mishap.stage) == ("memory", "load")
+    mishap = failed.value.mishap
+    assert (mishap.verdict, mishap.stage, mishap.victim) == ("memory", "load", False)
+
+
+def test_a_model_that_others_leave_no_room_for_just_now_is_waited_for(run):
+    run.slot.memory.room_for_model, run.slot.memory.ever_loads, run.slot.memory.comes = 0, True, True
+
+    run.run()
+
+    assert run.succeeded == 8
+
+
+def test_a_model_that_others_leave_no_room_for_is_put_back_as_their_victim(run):
+    run.slot.memory.room_for_model, run.slot.memory.ever_loads = 0, True
+    run.slot.models.get = lambda *_: pytest.fail("loading it would have ended the process")
+
+    with pytest.raises(AttemptFailed) as failed:
+        run.run()
+
+    mishap = failed.value.mishap
+    assert (mishap.verdict, mishap.stage, mishap.victim) == ("memory", "load", True)
+
+
+def test_a_worker_that_leaves_does_not_wait_for_room(run):
+    run.slot.memory.room_for_model, run.slot.memory.ever_loads = 0, True
+    run.slot.memory.wait_until = lambda fits: setattr(run.slot, "leaving", lambda: True) or fits()
+
+    with pytest.raises(WorkerLeaves):
+        run.run()
 
 
 def test_images_under_suspicion_come_last_and_in_batches_no_larger_than_their_cap(run):
