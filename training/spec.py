@@ -5,7 +5,6 @@ last: the digest covers the files as they are now.
 """
 
 import argparse
-import hashlib
 import tomllib
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from training.names import INPUT_NAME, LARGE, MODELS, SIGNATURE_KEY, SMALL, VERS
 from training.toml_text import table
 from training.views import VIEW_PX
 from vedette.plates import LABELS
+from workers.store import directory_digest
 
 FILE_NAME = "model.toml"
 
@@ -26,23 +26,13 @@ DESCRIPTIONS = {
 }
 
 
-def digest(version_directory: Path) -> str:
-    """sha256 over the lines "<relative posix path>\\0<sha256 hex>\\n", sorted by path, of every file but model.toml."""
-    files = {f.relative_to(version_directory).as_posix(): f for f in version_directory.rglob("*") if f.is_file()}
-    whole = hashlib.sha256()
-    for path in sorted(files):
-        if path != FILE_NAME:
-            whole.update(f"{path}\0{hashlib.sha256(files[path].read_bytes()).hexdigest()}\n".encode())
-    return f"sha256:{whole.hexdigest()}"
-
-
 def model_toml(name: str, version_directory: Path, work: Path) -> str:
     """The text of model.toml for the export `name`."""
     accuracy, measurement = evaluate.read(work), measure.read(work)
     judged, needed = accuracy["models"][name], measurement["models"][name]
     parts = [
         table("", {
-            "schema": 1, "name": name, "version": VERSION, "digest": digest(version_directory),
+            "schema": 1, "name": name, "version": VERSION, "digest": directory_digest(version_directory),
             "description": DESCRIPTIONS[name], "license": "MIT",
             "source": "rendered and trained by training/ of this repository",
         }),
