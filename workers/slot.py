@@ -15,7 +15,6 @@ from typing import Any, Final
 import celery
 from celery.utils.log import get_logger
 
-from contract.capability import Capability
 from contract.connection import connect
 from contract.ledger import Ledger
 from contract.settings import Settings, load_settings
@@ -35,7 +34,6 @@ _OOM_SCORE: Final = "500"
 @dataclass(frozen=True)
 class Slot:
     settings: Settings
-    capability: Capability
     office: Office
     #: Renewals have a connection that gives up soon: a lease must not run out while one call waits.
     lease_ledger: Ledger
@@ -72,7 +70,6 @@ def _make(settings: Settings, found: Findings) -> Slot:
     desk = office(celery.current_app, connect(settings), settings, found.capability)
     return Slot(
         settings=settings,
-        capability=found.capability,
         office=desk,
         lease_ledger=Ledger(connect(settings, patient=False), settings),
         models=LoadedModels(ModelStore(settings), share_bytes),
