@@ -7,11 +7,12 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from contract.capability import ANY_CPU, CpuFeature, CpuLevel, Requirement
 from contract.errors import ModelBroken
 from contract.memory import tier_for
+from contract.model_io import DEFAULT_OUTPUTS, Outputs, Part, Signature
 
 FILE_NAME: Final = "model.toml"
 #: A prediction is a fit; admit with this much on top of it.
@@ -23,23 +24,7 @@ def _tier_exists(memory_bytes: int) -> int:
     return memory_bytes
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Signature(_Part):
-    """How to call the SavedModel. Outputs are the Object Detection API's four, boxes normalised, classes 1-based."""
-
-    key: str = "serving_default"
-    input: str = "input_tensor"
-    input_dtype: Literal["uint8"] = "uint8"
-    #: `dynamic`: [None, None, None, 3], any number of same-sized images in a call; `one`: [1, None, None, 3].
-    batch: Literal["dynamic", "one"] = "dynamic"
-    #: Longer side that a resizer inside the graph brings every image to; 0: there is none, size costs memory.
-    resizes_to_px: int = Field(default=0, ge=0)
-
-
-class Needs(_Part):
+class Needs(Part):
     """The part of the requirement that is not memory, and the image size that the memory tier is meant for."""
 
     cpu: CpuLevel = ANY_CPU
@@ -48,13 +33,15 @@ class Needs(_Part):
     image_megapixels: float = Field(default=1.0, gt=0)
 
 
-class Memory(_Part):
+class Memory(Part):
     """Anonymous bytes of one slot's process."""
 
     base_bytes: Annotated[int, Field(gt=0), AfterValidator(_tier_exists)]
     per_image_bytes: int = Field(ge=0)
     #: On top of `per_image_bytes`, for each megapixel. A model that resizes inside has it too: what it is fed grows.
     per_megapixel_bytes: int = Field(default=0, ge=0)
+    #: Largest distance of a measured peak from its prediction, as a share of the peak; None: not known.
+    fit_error: Annotated[float, Field(ge=0)] | None = None
     measured: dict[str, str] = Field(default_factory=dict)
 
     def predict(self, images: int, megapixels: float) -> int:
@@ -62,13 +49,24 @@ class Memory(_Part):
         return self.base_bytes + round(images * (self.per_image_bytes + megapixels * self.per_megapixel_bytes))
 
 
-class Throughput(_Part):
+class Throughput(Part):
     default_batch: int = Field(default=8, ge=1)
     images_per_s: dict[str, float] = Field(default_factory=dict)
     measured: dict[str, str] = Field(default_factory=dict)
 
 
-class ModelSpec(_Part):
+class ProfilePoint(Part):
+    """One measured combination: a fresh process that ran `batch` images of `megapixels` each with so many threads."""
+
+    batch: int = Field(ge=1)
+    threads: int = Field(ge=1)
+    megapixels: float = Field(gt=0)
+    images_per_s: float = Field(gt=0)
+    #: Largest anonymous memory of the process.
+    peak_bytes: int = Field(gt=0)
+
+
+class ModelSpec(Part):
     schema_version: Literal[1] = Field(alias="schema")
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")
     version: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")
@@ -79,10 +77,15 @@ class ModelSpec(_Part):
     source: str = ""
     #: Class id of the model's output (as text: TOML and JSON keys are) to label.
     labels: dict[str, str]
+    #: Name of the exporter's form that was recognised, for people; empty when somebody wrote the next two by hand.
+    form: str = ""
     signature: Signature = Signature()
+    outputs: Outputs = DEFAULT_OUTPUTS
     requirement: Needs = Needs()
     memory: Memory
     throughput: Throughput = Throughput()
+    #: What memory and throughput were fitted to, and more.
+    profile: tuple[ProfilePoint, ...] = ()
     accuracy: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")

@@ -8,7 +8,8 @@ import pytest
 
 from contract.errors import ModelBroken
 from contract.memory import MIB
-from contract.model_spec import FILE_NAME, Signature, read_spec
+from contract.model_io import Signature
+from contract.model_spec import FILE_NAME, read_spec
 from contract.settings import load_settings
 from tests.support.tiny_model import build_tiny_model
 from workers.engine.models import RUNTIME_BYTES, LoadedModels

@@ -78,7 +78,7 @@ def test_a_spec_survives_the_journey_through_redis(tmp_path):
         ('version = "1"', 'version = "1@2"', "version: String should match"),
         (DIGEST, "sha256:123", "digest: String should match"),
         ('1 = "scratch"', "1 = 5", "labels.1: Input should be a valid string"),
-        ('batch = "dynamic"', 'batch = "some"', "signature.batch: Input should be 'dynamic' or 'one'"),
+        ('batch = "dynamic"', 'batch = "some"', "Input should be 'dynamic' or 'one'"),
         ("resizes_to_px = 320", "resizes_to_px = -1", "signature.resizes_to_px: "),
         ('cpu = "any"', 'cpu = "avx2"', "requirement.cpu: Value error, 'avx2' is no CPU level"),
         ('cpu = "any"', 'features = ["AVX-512"]', "requirement.features.0: String should match"),
