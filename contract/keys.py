@@ -6,7 +6,6 @@ PREFIX: Final = "vedette:"
 
 # The ledger.
 LEASES: Final = PREFIX + "leases"
-BELLS: Final = PREFIX + "bells"
 QUEUES: Final = PREFIX + "queues"
 # The registry.
 MODELS: Final = PREFIX + "models"
@@ -14,6 +13,10 @@ ADVERTS: Final = PREFIX + "adverts"
 # Housekeeping.
 REJECTS: Final = PREFIX + "rejects"
 RECONCILER_LOCK: Final = PREFIX + "reconciler"
+
+
+def bells(queue: str) -> str:
+    return f"{PREFIX}bells:{queue}"
 
 
 def job(job_id: str) -> str:

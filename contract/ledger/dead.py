@@ -42,7 +42,6 @@ class DeadLetters(LedgerBase):
                 keys.job_dead(job),
                 keys.task(task),
                 keys.task_images(task),
-                keys.BELLS,
                 keys.QUEUES,
             ],
             [
@@ -54,6 +53,7 @@ class DeadLetters(LedgerBase):
                 self._shared_lifetime_ms,
                 keys.task("%s"),
                 keys.task_images("%s"),
+                keys.bells("%s"),
                 *indexes,
             ],
         )

@@ -48,7 +48,14 @@ class Ledger(DeadLetters):
         """Adds a queued task; ring its bell afterwards. JobClosed when the job was cancelled or sealed meanwhile."""
         payload = [part for image in images for part in (image.index, image.model_dump_json())]
         added = self._scripts.add_task(
-            [keys.job(job), keys.job_tasks(job), keys.task(task), keys.task_images(task), keys.BELLS, keys.QUEUES],
+            [
+                keys.job(job),
+                keys.job_tasks(job),
+                keys.task(task),
+                keys.task_images(task),
+                keys.bells(queue),
+                keys.QUEUES,
+            ],
             [task, job, queue, batch_size, self._lifetime_ms, self._shared_lifetime_ms, *payload],
         )
         if not added:
@@ -62,7 +69,7 @@ class Ledger(DeadLetters):
     def cancel_job(self, job: str) -> JobState:
         """Cancels an open job and gives the state it had before; an ended job stays as it is."""
         before: JobState | None = self._scripts.cancel_job(
-            [keys.job(job), keys.job_tasks(job), keys.LEASES, keys.BELLS]
+            [keys.job(job), keys.job_tasks(job), keys.LEASES], [keys.task("%s"), keys.bells("%s")]
         )
         if before is None:
             raise unknown_job(job)
@@ -116,8 +123,16 @@ class Ledger(DeadLetters):
     def claim(self, job: str, task: str, worker: str) -> Claim | Refusal:
         """The task with a lease, or the reason why there is nothing to do."""
         answer = self._scripts.claim(
-            [keys.job(job), keys.task(task), keys.task_images(task), keys.LEASES, keys.BELLS],
-            [task, worker, self._lease_ms, self._lifetime_ms, self._shared_lifetime_ms, uuid.uuid4().hex],
+            [keys.job(job), keys.task(task), keys.task_images(task), keys.LEASES],
+            [
+                task,
+                worker,
+                self._lease_ms,
+                self._lifetime_ms,
+                self._shared_lifetime_ms,
+                uuid.uuid4().hex,
+                keys.bells("%s"),
+            ],
         )
         if answer[0] != "claimed":
             refusal: Refusal = answer[0]
@@ -174,11 +189,13 @@ class Ledger(DeadLetters):
                 keys.task_images(task),
                 keys.task_history(task),
                 keys.LEASES,
-                keys.BELLS,
+                keys.bells(back.queue),
                 keys.QUEUES,
                 keys.job_tasks(job),
                 keys.task(moved.task),
                 keys.task_images(moved.task),
+                keys.task_history(moved.task),
+                keys.bells(moved.queue),
             ],
             [
                 task,
@@ -202,17 +219,39 @@ class Ledger(DeadLetters):
 
     def expired(self, count: int = 100) -> list[str]:
         """Tasks whose lease ran out: their slot, worker or machine is gone, or cut off."""
-        due: list[str] = self._scripts.due([keys.LEASES], [0, count])
+        due: list[str] = self._scripts.expired([keys.LEASES], [count])
         return due
 
     def silent(self, patience: timedelta, count: int = 100) -> list[str]:
-        """Queued tasks whose bell was rung at least `patience` ago and that nobody has claimed."""
-        due: list[str] = self._scripts.due([keys.BELLS], [to_ms(patience), count])
-        return due
+        """Queued tasks, of each queue at most `count`, whose bell was lost: rung `patience` ago or before, unclaimed,
+        and by the order of the queue no longer in it."""
+        with self._redis.pipeline(transaction=False) as pipe:
+            for queue in self._queues():
+                self._scripts.silent([keys.bells(queue), queue], [to_ms(patience), count], client=pipe)
+            return [task for tasks in pipe.execute() for task in tasks]
 
-    def rung(self, task: str) -> None:
-        """Notes that the bell of a queued task was rung just now."""
-        self._scripts.rung([keys.BELLS], [task])
+    def rung(self, task: str, queue: str) -> None:
+        """Notes that the bell of a task queued on `queue` was rung just now."""
+        self._scripts.rung([keys.bells(queue)], [task])
+
+    def keep_waiting(self, start: int, count: int = 100) -> int:
+        """Prolongs the lifetime of what waits, where half of it is over: `count` tasks of each queue from the
+        `start`-th on. Gives the largest number that was looked at: 0 when no queue has so many."""
+        with self._redis.pipeline(transaction=False) as pipe:
+            for queue in self._queues():
+                self._scripts.keep(
+                    [keys.bells(queue), keys.QUEUES],
+                    [
+                        *(queue, self._lifetime_ms, self._shared_lifetime_ms, start, start + count - 1),
+                        *(keys.job("%s"), keys.task("%s")),
+                    ],
+                    client=pipe,
+                )
+            return max(pipe.execute(), default=0)
+
+    def _queues(self) -> list[str]:
+        queues: list[str] = self._redis.zrange(keys.QUEUES, 0, -1)
+        return queues
 
     def task(self, task: str) -> TaskRecord | None:
         """None when the task's lifetime is over."""
@@ -238,8 +277,10 @@ class Ledger(DeadLetters):
 
     def forget(self, task: str) -> None:
         """Takes a task whose record has expired out of the shared lists."""
-        self._redis.zrem(keys.LEASES, task)
-        self._redis.zrem(keys.BELLS, task)
+        with self._redis.pipeline(transaction=False) as pipe:
+            for key in (keys.LEASES, *map(keys.bells, self._queues())):
+                pipe.zrem(key, task)
+            pipe.execute()
 
 
 def _kind(result: ImageResult) -> Literal["succeeded", "failed", "dead"]:

@@ -54,8 +54,16 @@ class Scripts:
         return self._load("revive")
 
     @cached_property
-    def due(self) -> Script:
-        return self._load("due")
+    def expired(self) -> Script:
+        return self._load("expired")
+
+    @cached_property
+    def silent(self) -> Script:
+        return self._load("silent")
+
+    @cached_property
+    def keep(self) -> Script:
+        return self._load("keep")
 
     @cached_property
     def rung(self) -> Script:

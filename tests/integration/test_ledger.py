@@ -475,7 +475,7 @@ def test_a_queued_task_is_silent_after_a_while_until_its_bell_rings_again(ledger
     assert ledger.silent(patience) == []
 
     wait_until(lambda: ledger.silent(patience) == [TASK], timeout_s=3, that="the bell counts as silent")
-    ledger.rung(TASK)
+    ledger.rung(TASK, QUEUE)
 
     assert ledger.silent(patience) == []
     assert ledger.silent(timedelta(0)) == [TASK]
@@ -485,7 +485,7 @@ def test_a_running_task_has_no_bell_and_a_task_put_back_has_one(ledger):
     submit(ledger)
     claim = claimed(ledger)
     assert ledger.silent(timedelta(0)) == []
-    ledger.rung(TASK)
+    ledger.rung(TASK, QUEUE)
     assert ledger.silent(timedelta(0)) == [], "a bell rung late must not list a running task"
 
     close(ledger, claim)
@@ -516,7 +516,7 @@ def test_bells_are_listed_the_longest_silent_first(ledger):
     for number in range(3):
         ledger.add_task(JOB, f"task-{number}", QUEUE, 8, image_refs(1, start=number))
         time.sleep(0.005)
-    ledger.rung("task-0")
+    ledger.rung("task-0", QUEUE)
 
     assert ledger.silent(timedelta(0)) == ["task-1", "task-2", "task-0"]
     assert ledger.silent(timedelta(0), count=1) == ["task-1"]
@@ -554,7 +554,7 @@ def test_every_key_of_a_whole_job_is_documented_and_has_a_lifetime(ledger, redis
     close(ledger, done)
     ledger.claim(JOB, "task-2", "w")
     close(ledger, ledger.claim(JOB, "task-3", "w"), queue=BIGGER)
-    ledger.rung("task-3")
+    ledger.rung("task-3", BIGGER)
     ledger.seal_job(JOB)
     ledger.create_job("job-2", options(), QUEUE)
     ledger.add_task("job-2", "task-4", QUEUE, 8, image_refs(1))
@@ -578,7 +578,7 @@ def test_every_key_of_a_whole_job_is_documented_and_has_a_lifetime(ledger, redis
         keys.task_images("task-3"),
         keys.task_history("task-3"),
         keys.LEASES,
-        keys.BELLS,
+        keys.bells(BIGGER),
         keys.QUEUES,
     } <= set(there_are)
 
@@ -600,7 +600,7 @@ def test_after_no_step_is_there_a_key_without_a_lifetime(ledger, redis_client):
     ledger.renew(claim)
     close(ledger, claim)
     assert without_lifetime() == []
-    ledger.rung(TASK)
+    ledger.rung(TASK, QUEUE)
     ledger.cancel_job(JOB)
     assert without_lifetime() == []
 

@@ -395,7 +395,7 @@ def test_every_key_is_documented_and_has_a_lifetime_after_every_step(ledger, red
 def test_putting_back_prolongs_everything_that_the_job_still_needs(ledger, redis_client, settings):
     dead_job(ledger)
     needed = [spell(JOB) for spell in (keys.job, keys.job_tasks, keys.job_results, keys.job_order, keys.job_dead)]
-    needed += [keys.BELLS, keys.QUEUES]
+    needed += [keys.bells(QUEUE), keys.QUEUES]
     ledger.create_job("job-2", options(), QUEUE)
     ledger.add_task("job-2", "task-2", QUEUE, 8, image_refs(1))
     for key in needed:

@@ -78,6 +78,20 @@ def test_changed_and_moved_at_once(ledger):
     assert ledger.images_left(NEW) == image_refs(2, start=2)
 
 
+def test_a_moved_image_takes_along_what_was_tried_before(ledger):
+    # Given two attempts, the second of which moves an image
+    submit(ledger)
+    close(ledger, claimed(ledger, "small@yard"))
+    put_back(ledger, claimed(ledger, "small@yard"), moved=image_refs(1, start=3))
+
+    # When the new task is tried once too
+    close(ledger, claimed(ledger, "big@yard", task=NEW))
+
+    # Then its history begins with what led to it
+    assert [attempt.attempt for attempt in ledger.history(NEW)] == [1, 2, 1]
+    assert ledger.history(NEW)[:2] == ledger.history(TASK)
+
+
 def test_what_has_its_result_is_neither_changed_nor_moved(ledger):
     # Given an attempt that recorded images which its last words still count as left
     submit(ledger)
@@ -128,7 +142,7 @@ def test_every_key_of_a_move_is_documented_and_has_a_lifetime(ledger, redis_clie
     put_back(ledger, claimed(ledger), changed=image_refs(1), moved=image_refs(1, start=3))
 
     there_are = set(redis_client.scan_iter())
-    assert {keys.task(NEW), keys.task_images(NEW)} <= there_are
+    assert {keys.task(NEW), keys.task_images(NEW), keys.task_history(NEW)} <= there_are
     assert {key for key in there_are if redis_client.ttl(key) <= 5} == set()
     patterns = documented_patterns()
     assert {key for key in there_are if not any(pattern.fullmatch(key) for pattern in patterns)} == set()

@@ -5,7 +5,8 @@ from tests.support.jobs import SubmittedJob
 
 
 def attempts(job: SubmittedJob) -> list[Attempt]:
-    return [attempt for task in job.ledger.tasks(job.name) for attempt in job.ledger.history(task)]
+    """Of all its tasks, each once: one that was split off begins with the history of the other."""
+    return [*dict.fromkeys(attempt for task in job.ledger.tasks(job.name) for attempt in job.ledger.history(task))]
 
 
 def failures(job: SubmittedJob) -> list[Attempt]:

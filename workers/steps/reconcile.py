@@ -63,12 +63,16 @@ class Reconciler:
         self._redis = client
         self._office = office
         self._ledger = office.ledger
+        #: Of each queue, the first so many waiting tasks have had their lifetime looked at in this round.
+        self._kept = 0
 
     def run(self) -> None:
         for task in self._ledger.expired():
             self._put_back(task)
         for task in self._ledger.silent(self._office.settings.bell_patience):
             self._ring_again(task)
+        looked_at = self._ledger.keep_waiting(self._kept)
+        self._kept = self._kept + looked_at if looked_at else 0
 
     def _put_back(self, task_id: str) -> None:
         task = self._ledger.task(task_id)
@@ -79,14 +83,13 @@ class Reconciler:
         settle(self._office, task, Mishap("lost", f"no sign of life from {task.worker} for {lease_s:g} s"))
 
     def _ring_again(self, task_id: str) -> None:
-        """A queue with messages is merely busy; an empty one has lost this task's bell."""
         task = self._ledger.task(task_id)
         if task is None or task.state != "queued":
             self._ledger.forget(task_id)
-        elif self._redis.llen(task.queue) == 0:
-            logger.warning("task %s waits on %s without a doorbell: ringing again", task_id, task.queue)
-            ring(self._office.app, _message(task), task.queue, retries=task.attempt)
-            self._ledger.rung(task_id)
+            return
+        logger.warning("task %s waits on %s without a doorbell: ringing again", task_id, task.queue)
+        ring(self._office.app, _message(task), task.queue, retries=task.attempt)
+        self._ledger.rung(task_id, task.queue)
 
 
 def _message(task: TaskRecord) -> DetectMessage:

@@ -4,7 +4,7 @@
 -- KEYS[2]  vedette:job:<job>:tasks     list   task appended
 -- KEYS[3]  vedette:task:<task>         hash   written, state queued
 -- KEYS[4]  vedette:task:<task>:images  hash   index -> ImageRef JSON, what is still to be done
--- KEYS[5]  vedette:bells               zset   task -> when its bell was last rung, ms
+-- KEYS[5]  vedette:bells:<queue>       zset   task -> when its bell was last rung, ms
 -- KEYS[6]  vedette:queues              zset   queue -> when it was last used, ms
 -- ARGV     1 task, 2 job, 3 queue, 4 batch size, 5 lifetime in ms, 6 lifetime of shared keys in ms,
 --          then index, ImageRef JSON for each image

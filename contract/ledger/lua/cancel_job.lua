@@ -3,7 +3,8 @@
 -- KEYS[1]  vedette:job:<job>         hash   state cancelled
 -- KEYS[2]  vedette:job:<job>:tasks   list   read
 -- KEYS[3]  vedette:leases            zset   its tasks removed
--- KEYS[4]  vedette:bells             zset   its tasks removed
+-- Also     vedette:bells:<queue>, for the queue of each of its tasks   zset   its tasks removed
+-- ARGV     1 and 2 how the keys of a task and of a queue's bells are spelled, with %s for the task and the queue
 -- Returns  the state before: 'open' (cancelled now), 'done', 'stopped' or 'cancelled' (unchanged); false when unknown.
 local state = redis.call('HGET', KEYS[1], 'state')
 if state ~= 'open' then return state end
@@ -11,6 +12,7 @@ local time = redis.call('TIME')
 redis.call('HSET', KEYS[1], 'state', 'cancelled', 'finished_ms', time[1] * 1000 + math.floor(time[2] / 1000))
 for _, task in ipairs(redis.call('LRANGE', KEYS[2], 0, -1)) do
   redis.call('ZREM', KEYS[3], task)
-  redis.call('ZREM', KEYS[4], task)
+  local queue = redis.call('HGET', string.format(ARGV[1], task), 'queue')
+  if queue then redis.call('ZREM', string.format(ARGV[2], queue), task) end
 end
 return state

@@ -4,16 +4,18 @@
 -- KEYS[2]  vedette:task:<task>         hash   state running, attempt + 1
 -- KEYS[3]  vedette:task:<task>:images  hash   read
 -- KEYS[4]  vedette:leases              zset   task -> end of its lease, ms
--- KEYS[5]  vedette:bells               zset   task removed
+-- Also     vedette:bells:<its queue>   zset   task removed
 -- ARGV     1 task, 2 worker, 3 lease in ms, 4 lifetime in ms, 5 lifetime of shared keys in ms,
---          6 a token of this call: sent again because the answer was lost, it is given the same answer
+--          6 a token of this call: sent again because the answer was lost, it is given the same answer,
+--          7 how the key of a queue's bells is spelled, with %s for the queue
 -- Returns  {'claimed', attempt, queue, batch size, options JSON, index, ImageRef JSON, …}
 --          or {'unknown'}, {'cancelled'}, {'running'}, {'done'}.
 local task = redis.call('HMGET', KEYS[2], 'state', 'queue', 'batch_size', 'attempt', 'token')
 local job = redis.call('HMGET', KEYS[1], 'state', 'options')
 if not task[1] or not job[1] then return {'unknown'} end
+local bells = string.format(ARGV[7], task[2])
 if job[1] == 'cancelled' or job[1] == 'stopped' then
-  redis.call('ZREM', KEYS[5], ARGV[1])
+  redis.call('ZREM', bells, ARGV[1])
   return {'cancelled'}
 end
 local repeated = task[1] == 'running' and task[5] == ARGV[6]
@@ -24,7 +26,7 @@ local attempt = task[4]
 if not repeated then attempt = redis.call('HINCRBY', KEYS[2], 'attempt', 1) end
 redis.call('HSET', KEYS[2], 'state', 'running', 'worker', ARGV[2], 'claimed_ms', now_ms, 'token', ARGV[6])
 redis.call('ZADD', KEYS[4], now_ms + ARGV[3], ARGV[1])
-redis.call('ZREM', KEYS[5], ARGV[1])
+redis.call('ZREM', bells, ARGV[1])
 for i = 1, 3 do redis.call('PEXPIRE', KEYS[i], ARGV[4]) end
 redis.call('PEXPIRE', KEYS[4], ARGV[5])
 local answer = {'claimed', attempt, task[2], task[3], job[2]}

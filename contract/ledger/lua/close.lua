@@ -5,11 +5,13 @@
 -- KEYS[3]   vedette:task:<task>:images     hash   changed images written, moved ones removed
 -- KEYS[4]   vedette:task:<task>:history    list   Attempt JSON appended
 -- KEYS[5]   vedette:leases                 zset   task removed
--- KEYS[6]   vedette:bells                  zset   task -> now, when queued again; so for the new task
+-- KEYS[6]   vedette:bells:<queue>          zset   task -> now, when queued again
 -- KEYS[7]   vedette:queues                 zset   queue -> now, when queued again; so for the new task's
 -- KEYS[8]   vedette:job:<job>:tasks        list   the new task appended
 -- KEYS[9]   vedette:task:<new>             hash   written, state queued
 -- KEYS[10]  vedette:task:<new>:images      hash   the moved images
+-- KEYS[11]  vedette:task:<new>:history     list   a copy of the history so far: what led to the new task
+-- KEYS[12]  vedette:bells:<its queue>      zset   the new task -> now
 -- ARGV      1 task, 2 attempt, 3 Attempt JSON, 4 lifetime in ms, 5 lifetime of shared keys in ms,
 --           6 queue and 7 batch size for what is left, 8 how many changed images,
 --           9 the new task, or '', 10 its queue, 11 its batch size, 12 the job,
@@ -23,11 +25,12 @@ local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('RPUSH', KEYS[4], ARGV[3])
 redis.call('ZREM', KEYS[5], ARGV[1])
 
-local function queue_up(id, key, queue, batch_size)
+local function queue_up(id, key, bells, queue, batch_size)
   redis.call('HSET', key, 'state', 'queued', 'queue', queue, 'batch_size', batch_size)
-  redis.call('ZADD', KEYS[6], now_ms, id)
+  redis.call('ZADD', bells, now_ms, id)
   redis.call('ZADD', KEYS[7], now_ms, queue)
-  for i = 6, 7 do redis.call('PEXPIRE', KEYS[i], ARGV[5]) end
+  redis.call('PEXPIRE', bells, ARGV[5])
+  redis.call('PEXPIRE', KEYS[7], ARGV[5])
 end
 
 local state = 'cancelled'
@@ -47,12 +50,13 @@ if job == 'open' or job == 'done' then
   if redis.call('EXISTS', KEYS[10]) == 1 then
     redis.call('HSET', KEYS[9], 'job', ARGV[12], 'attempt', 0)
     redis.call('RPUSH', KEYS[8], ARGV[9])
-    queue_up(ARGV[9], KEYS[9], ARGV[10], ARGV[11])
-    for i = 8, 10 do redis.call('PEXPIRE', KEYS[i], ARGV[4]) end
+    redis.call('COPY', KEYS[4], KEYS[11])
+    queue_up(ARGV[9], KEYS[9], KEYS[12], ARGV[10], ARGV[11])
+    for i = 8, 11 do redis.call('PEXPIRE', KEYS[i], ARGV[4]) end
   end
   state = redis.call('HLEN', KEYS[3]) == 0 and 'done' or 'queued'
 end
 redis.call('HSET', KEYS[2], 'state', state)
-if state == 'queued' then queue_up(ARGV[1], KEYS[2], ARGV[6], ARGV[7]) end
+if state == 'queued' then queue_up(ARGV[1], KEYS[2], KEYS[6], ARGV[6], ARGV[7]) end
 for i = 1, 4 do redis.call('PEXPIRE', KEYS[i], ARGV[4]) end
 return state

@@ -8,11 +8,12 @@
 -- KEYS[5]  vedette:job:<job>:dead     hash   the letters removed
 -- KEYS[6]  vedette:task:<new>         hash   written, state queued
 -- KEYS[7]  vedette:task:<new>:images  hash   the images, as they were submitted
--- KEYS[8]  vedette:bells              zset   task -> now, of each task that is queued here
--- KEYS[9]  vedette:queues             zset   queue -> now, of each task that is queued here
--- Also, of a stopped job only: vedette:task:<each of its tasks>, queued again when it has images left (:images read)
+-- KEYS[8]  vedette:queues             zset   queue -> now, of each task that is queued here
+-- Also     vedette:bells:<queue>      zset   task -> now, of each task that is queued here
+-- and, of a stopped job only: vedette:task:<each of its tasks>, queued again when it has images left (:images read)
 -- ARGV     1 the new task, 2 job, 3 queue, 4 batch size, 5 lifetime in ms, 6 lifetime of shared keys in ms,
---          7 and 8 how the keys of a task and of its images are spelled, with %s for the task, then indexes
+--          7 to 9 how the keys of a task, of its images and of a queue's bells are spelled, with %s for the task
+--          and the queue, then indexes
 -- Returns  how many images were put back, 'cancelled', or false when the job is unknown.
 --
 -- Asked again, for the answer was lost: what the first call did stands in the task.
@@ -24,14 +25,16 @@ local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 
 local function queue_up(id, key, images, queue)
   redis.call('HSET', key, 'state', 'queued')
-  redis.call('ZADD', KEYS[8], now_ms, id)
-  redis.call('ZADD', KEYS[9], now_ms, queue)
+  local bells = string.format(ARGV[9], queue)
+  redis.call('ZADD', bells, now_ms, id)
+  redis.call('ZADD', KEYS[8], now_ms, queue)
   redis.call('PEXPIRE', key, ARGV[5])
   redis.call('PEXPIRE', images, ARGV[5])
+  redis.call('PEXPIRE', bells, ARGV[6])
 end
 
 local revived = 0
-for i = 9, #ARGV do
+for i = 10, #ARGV do
   local index = ARGV[i]
   local letter = redis.call('HGET', KEYS[5], index)
   if letter and redis.call('HDEL', KEYS[3], index) == 1 then
@@ -66,5 +69,5 @@ redis.call('HINCRBY', KEYS[1], 'failed', -revived)
 redis.call('HSET', KEYS[1], 'state', 'open')
 redis.call('HDEL', KEYS[1], 'finished_ms')
 for i = 1, 5 do redis.call('PEXPIRE', KEYS[i], ARGV[5]) end
-for i = 8, 9 do redis.call('PEXPIRE', KEYS[i], ARGV[6]) end
+redis.call('PEXPIRE', KEYS[8], ARGV[6])
 return revived

@@ -102,7 +102,7 @@ def _push_garbage(world: World, draw: random.Random) -> Struck | None:
 def _double_doorbells(world: World, app: Celery, draw: random.Random) -> Struck | None:
     """Of tasks that wait and of such as run."""
     ledger = Ledger(world.client, world.settings)
-    tasks = [*world.client.zrange(keys.LEASES, 0, -1), *world.client.zrange(keys.BELLS, 0, -1)]
+    tasks = [*world.client.zrange(keys.LEASES, 0, -1), *_waiting(world)]
     rung = 0
     for task_id in draw.sample(tasks, min(_DOUBLED, len(tasks))):
         task = ledger.task(task_id)
@@ -111,6 +111,10 @@ def _double_doorbells(world: World, app: Celery, draw: random.Random) -> Struck 
             ring(app, message, task.queue)
             rung += 1
     return Struck(f"{rung} of them") if rung else None
+
+
+def _waiting(world: World) -> list[str]:
+    return [task for queue in _queues(world) for task in world.client.zrange(keys.bells(queue), 0, -1)]
 
 
 def _lose_doorbells(world: World, draw: random.Random) -> Struck | None:

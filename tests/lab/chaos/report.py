@@ -64,8 +64,10 @@ def _explain(wrong: Wrong, ledger: Ledger, client: redis.Redis) -> str:
         left = [image.index for image in ledger.images_left(task_id)]
         if wrong.index is not None and wrong.index not in left:
             continue
-        lease, bell = client.zscore(keys.LEASES, task_id), client.zscore(keys.BELLS, task_id)
-        lines.append(f"  {ledger.task(task_id)}")
+        task = ledger.task(task_id)
+        lease = client.zscore(keys.LEASES, task_id)
+        bell = client.zscore(keys.bells(task.queue), task_id) if task is not None else None
+        lines.append(f"  {task}")
         lines.append(f"  left {left}, lease until {lease}, bell rung {bell}, Redis' clock {client.time()}")
         lines += [f"    {attempt.model_dump_json()}" for attempt in ledger.history(task_id)]
     return "\n".join(lines)

@@ -183,7 +183,8 @@ def _record(client: redis.Redis, ledger: Ledger, submitted: Submitted) -> JobRec
         order=client.lrange(keys.job_order(job), 0, -1),
         results=dict(pairs),
         dead=frozenset(letter.index for letter in ledger.dead(job)),
-        attempts=[attempt for task in ledger.tasks(job) for attempt in ledger.history(task)],
+        # A task that was split off begins with the history of the other.
+        attempts=[*dict.fromkeys(attempt for task in ledger.tasks(job) for attempt in ledger.history(task))],
     )
 
 
