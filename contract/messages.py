@@ -5,6 +5,7 @@ anything else that is wrong with `message_invalid`; both are acknowledged and co
 lists the fields for readers in other languages.
 """
 
+import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, Self, TypeVar
 
@@ -176,3 +177,12 @@ def read_message(kind: type[AnyMessage], fields: Mapping[str, Any]) -> AnyMessag
             for item in error.errors()
         )
         raise MessageError(f"{kind.__name__} is malformed: {flaws}") from None
+
+
+def read_options(text: str) -> JobOptions:
+    """The `options` of a job in the ledger; errors as of `read_message`."""
+    try:
+        fields = json.loads(text)
+    except ValueError as error:
+        raise MessageError(f"JobOptions is malformed: no JSON ({error}; got {text!r:.80})") from None
+    return read_message(JobOptions, fields)

@@ -22,10 +22,11 @@ from contract.ledger.records import (
     TaskRecord,
     from_ms,
 )
-from contract.messages import ImageRef, ImageResult, JobOptions
+from contract.messages import VERSION, ImageRef, ImageResult, JobOptions, read_options
+from contract.queues import is_queue
 from contract.settings import Settings
 
-Refusal = Literal["unknown", "cancelled", "running", "done"]
+Refusal = Literal["unknown", "newer", "cancelled", "running", "done"]
 Standing = Literal["held", "cancelled", "fenced"]
 Recorded = Literal["recorded", "cancelled", "fenced"]
 Closed = Literal["done", "queued", "cancelled", "fenced"]
@@ -40,7 +41,9 @@ class Ledger(DeadLetters):
 
     def create_job(self, job: str, options: JobOptions, queue: str) -> None:
         rate = "" if options.max_failure_rate is None else options.max_failure_rate
-        created = self._scripts.create_job([keys.job(job)], [options.model_dump_json(), queue, self._lifetime_ms, rate])
+        created = self._scripts.create_job(
+            [keys.job(job)], [options.model_dump_json(), queue, self._lifetime_ms, rate, options.v]
+        )
         if not created:
             raise JobClosed(f"job {job} exists already")
 
@@ -83,7 +86,7 @@ class Ledger(DeadLetters):
             {
                 **fields,
                 "job": job,
-                "model": JobOptions.model_validate_json(fields["options"]).model,
+                "model": read_options(fields["options"]).model,
                 "created": from_ms(fields["created_ms"]),
                 "finished": from_ms(fields.get("finished_ms")),
             }
@@ -93,7 +96,7 @@ class Ledger(DeadLetters):
         text: str | None = self._redis.hget(keys.job(job), "options")
         if text is None:
             raise unknown_job(job)
-        return JobOptions.model_validate_json(text)
+        return read_options(text)
 
     def results(self, job: str, cursor: int = 0, count: int = 500) -> list[tuple[int, ImageResult]]:
         """(index, result) of images in the order of completion, from the `cursor`-th place on."""
@@ -132,6 +135,7 @@ class Ledger(DeadLetters):
                 self._shared_lifetime_ms,
                 uuid.uuid4().hex,
                 keys.bells("%s"),
+                VERSION,
             ],
         )
         if answer[0] != "claimed":
@@ -145,7 +149,7 @@ class Ledger(DeadLetters):
             attempt=int(attempt),
             queue=queue,
             batch_size=int(batch_size),
-            options=JobOptions.model_validate_json(options),
+            options=read_options(options),
             images=tuple(images),
         )
 
@@ -217,14 +221,14 @@ class Ledger(DeadLetters):
 
     # The reconciler's side
 
-    def expired(self, count: int = 100) -> list[str]:
-        """Tasks whose lease ran out: their slot, worker or machine is gone, or cut off."""
-        due: list[str] = self._scripts.expired([keys.LEASES], [count])
+    def expired(self, count: int = 100, start: int = 0) -> list[str]:
+        """Tasks whose lease ran out: their slot, worker or machine is gone, or cut off. From the `start`-th on."""
+        due: list[str] = self._scripts.expired([keys.LEASES], [count, start])
         return due
 
     def silent(self, patience: timedelta, count: int = 100) -> list[str]:
-        """Queued tasks, of each queue at most `count`, whose bell was lost: rung `patience` ago or before, unclaimed,
-        and by the order of the queue no longer in it."""
+        """Queued tasks whose bell was lost: rung `patience` ago or before, unclaimed, and by the order of their queue
+        no longer in it. At most `count` of each queue that this Vedette knows."""
         with self._redis.pipeline(transaction=False) as pipe:
             for queue in self._queues():
                 self._scripts.silent([keys.bells(queue), queue], [to_ms(patience), count], client=pipe)
@@ -250,11 +254,11 @@ class Ledger(DeadLetters):
             return max(pipe.execute(), default=0)
 
     def _queues(self) -> list[str]:
-        queues: list[str] = self._redis.zrange(keys.QUEUES, 0, -1)
-        return queues
+        """Not those of a newer Vedette: their tasks are its own."""
+        return [queue for queue in self._redis.zrange(keys.QUEUES, 0, -1) if is_queue(queue)]
 
     def task(self, task: str) -> TaskRecord | None:
-        """None when the task's lifetime is over."""
+        """None when the task's lifetime is over. MessageVersionError when it belongs to a newer Vedette."""
         fields: dict[str, str] = self._redis.hgetall(keys.task(task))
         options = self._redis.hget(keys.job(fields["job"]), "options") if fields else None
         if options is None:
@@ -267,7 +271,7 @@ class Ledger(DeadLetters):
             batch_size=int(fields["batch_size"]),
             attempt=int(fields["attempt"]),
             worker=fields.get("worker"),
-            options=JobOptions.model_validate_json(options),
+            options=read_options(options),
         )
 
     def images_left(self, task: str) -> list[ImageRef]:

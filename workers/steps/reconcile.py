@@ -4,6 +4,7 @@ Every worker runs it, one at a time under a short lock in Redis, so it needs no 
 a lease that ran out (slot killed, machine gone, network cut) and a queued task whose bell was lost.
 """
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import redis
@@ -14,6 +15,7 @@ from redis.exceptions import LockError
 from contract import keys
 from contract.connection import connect
 from contract.doorbell import ring
+from contract.errors import MessageError
 from contract.ledger import TaskRecord
 from contract.messages import DetectMessage
 from contract.settings import load_settings
@@ -63,16 +65,32 @@ class Reconciler:
         self._redis = client
         self._office = office
         self._ledger = office.ledger
+        self._unreadable: set[str] = set()
         #: Of each queue, the first so many waiting tasks have had their lifetime looked at in this round.
         self._kept = 0
 
     def run(self) -> None:
-        for task in self._ledger.expired():
-            self._put_back(task)
+        others = 0
+        while due := self._ledger.expired(start=others):
+            left = sum(not self._tend(task, self._put_back) for task in due)
+            if left < len(due):
+                break  # what was put back has left the list; the rest has time until the next pass
+            others += left
         for task in self._ledger.silent(self._office.settings.bell_patience):
-            self._ring_again(task)
+            self._tend(task, self._ring_again)
         looked_at = self._ledger.keep_waiting(self._kept)
         self._kept = self._kept + looked_at if looked_at else 0
+
+    def _tend(self, task_id: str, act: Callable[[str], object]) -> bool:
+        """Acts on the task; False, and one line in the log, when it is written in a way that only others can read."""
+        try:
+            act(task_id)
+        except MessageError as error:
+            if task_id not in self._unreadable:
+                logger.warning("task %s is left to workers that can read it: %s", task_id, error)
+            self._unreadable.add(task_id)
+            return False
+        return True
 
     def _put_back(self, task_id: str) -> None:
         task = self._ledger.task(task_id)

@@ -7,12 +7,13 @@
 -- Also     vedette:bells:<its queue>   zset   task removed
 -- ARGV     1 task, 2 worker, 3 lease in ms, 4 lifetime in ms, 5 lifetime of shared keys in ms,
 --          6 a token of this call: sent again because the answer was lost, it is given the same answer,
---          7 how the key of a queue's bells is spelled, with %s for the queue
+--          7 how the key of a queue's bells is spelled, with %s for the queue, 8 the version that the slot reads
 -- Returns  {'claimed', attempt, queue, batch size, options JSON, index, ImageRef JSON, …}
---          or {'unknown'}, {'cancelled'}, {'running'}, {'done'}.
+--          or {'unknown'}, {'newer'} (of a version that the slot doesn't read), {'cancelled'}, {'running'}, {'done'}.
 local task = redis.call('HMGET', KEYS[2], 'state', 'queue', 'batch_size', 'attempt', 'token')
-local job = redis.call('HMGET', KEYS[1], 'state', 'options')
+local job = redis.call('HMGET', KEYS[1], 'state', 'options', 'v')
 if not task[1] or not job[1] then return {'unknown'} end
+if tonumber(job[3] or 1) > tonumber(ARGV[8]) then return {'newer'} end
 local bells = string.format(ARGV[7], task[2])
 if job[1] == 'cancelled' or job[1] == 'stopped' then
   redis.call('ZREM', bells, ARGV[1])

@@ -1,7 +1,7 @@
 -- Creates a job, open and empty.
 --
 -- KEYS[1]  vedette:job:<job>   hash   written
--- ARGV     1 options JSON, 2 queue, 3 lifetime in ms, 4 share of failed images that stops it, or ''
+-- ARGV     1 options JSON, 2 queue, 3 lifetime in ms, 4 share of failed images that stops it, or '', 5 their version
 -- Returns  1, or 0 when there is another job of that name.
 local there = redis.call('HMGET', KEYS[1], 'options', 'queue')
 -- Asked again, for the answer was lost: it is the same job.
@@ -10,7 +10,7 @@ if there[1] then return 0 end
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('HSET', KEYS[1],
-  'state', 'open', 'sealed', 0, 'options', ARGV[1], 'queue', ARGV[2],
+  'state', 'open', 'sealed', 0, 'v', ARGV[5], 'options', ARGV[1], 'queue', ARGV[2],
   'total', 0, 'succeeded', 0, 'failed', 0, 'created_ms', now_ms)
 if ARGV[4] ~= '' then redis.call('HSET', KEYS[1], 'max_failure_rate', ARGV[4]) end
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
