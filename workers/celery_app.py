@@ -44,7 +44,7 @@ def celery_config() -> dict[str, Any]:
         "worker_hijack_root_logger": False,
         "worker_redirect_stdouts": False,
         "event_queue_expires": 60.0,
-        "imports": ("workers.detect",),
+        "imports": ("workers.detect", "workers.warm"),
         # Real queues are joined and left by the Advertise step; Celery wants one to begin with. Nothing is sent there.
         "task_queues": (celery_queue("vedette.idle"),),
         "task_default_queue": "vedette.idle",

@@ -48,10 +48,12 @@ class LoadedModels:
 def to_unload(loaded: list[ModelSpec], wanted: ModelSpec, share_bytes: int) -> list[str]:
     """Digests to unload, in order, so that `wanted` and one image of it fit in `share_bytes`.
 
-    `loaded` is ordered from least to most recently used. Every base contains the runtime, which is there only once.
+    `loaded` is ordered from least to most recently used; other versions of the wanted model go before any of those.
+    Every base contains the runtime, which is there only once.
     """
     free = share_bytes - wanted.memory.predict(1, wanted.requirement.image_megapixels)
-    held = [(spec.digest, max(spec.memory.base_bytes - RUNTIME_BYTES, 0)) for spec in loaded]
+    other_versions_first = sorted(loaded, key=lambda spec: spec.name != wanted.name)
+    held = [(spec.digest, max(spec.memory.base_bytes - RUNTIME_BYTES, 0)) for spec in other_versions_first]
     going = []
     while held and sum(own_bytes for _, own_bytes in held) > free:
         going.append(held.pop(0)[0])

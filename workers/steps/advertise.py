@@ -9,17 +9,19 @@ from typing import Any
 import redis
 from celery import bootsteps
 from celery.utils.log import get_logger
+from kombu.exceptions import OperationalError
 
 from contract.capability import Capability, satisfies
 from contract.connection import connect
 from contract.doorbell import celery_queue
-from contract.queues import serveable
+from contract.queues import is_queue, serveable
 from contract.registry import Advert, Registry
 from contract.settings import load_settings
 from workers.findings import findings
 from workers.hardware.probe import describe, telling_features
 from workers.memory.blackbox import read_all
 from workers.store import ModelStore
+from workers.warm_up import WarmUp, warm_queue
 
 logger = get_logger(__name__)
 
@@ -35,7 +37,8 @@ class Advertise(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no
     def __init__(self, consumer: Any, **options: Any) -> None:
         super().__init__(consumer, **options)
         self._settings = load_settings()
-        self._registry = Registry(connect(self._settings, patient=False), self._settings)
+        self._redis = connect(self._settings, patient=False)
+        self._registry = Registry(self._redis, self._settings)
         self._store = ModelStore(self._settings)
         self._found = findings()
         self._capability: Capability = self._found.capability
@@ -43,7 +46,8 @@ class Advertise(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no
         self._timer: Any = None
         self._upkeeps = 0
         self._redis_was_away = False
-        self._warm = False
+        self._open = False
+        self._warm_up = WarmUp(self._found.boxes, self._settings.preflight_timeout.total_seconds())
 
     def start(self, consumer: Any) -> None:
         for line in describe(self._capability):
@@ -67,7 +71,7 @@ class Advertise(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no
         shown = self._capability.model_dump(mode="json", exclude={"cpu_features"})
         return {
             "capability": {**shown, "cpu_features": telling_features(self._capability)},
-            "listening": self._listening,
+            "listening": [*filter(is_queue, self._listening)],
         }
 
     def _upkeep(self, consumer: Any) -> None:
@@ -75,32 +79,50 @@ class Advertise(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no
             return
         try:
             if self._upkeeps % _UPKEEPS_PER_STORE_SCAN == 0:
-                self._publish_models()
+                self._publish_models(consumer)
+            self._publish_warm_ones()
             self._upkeeps += 1
-            self._listen(consumer, self._wanted())
+            self._listen(consumer, self._wanted(consumer))
             self._registry.publish_advert(self._advert(consumer))
-        except redis.RedisError as error:
+        except (redis.RedisError, OperationalError) as error:
             if not self._redis_was_away:
                 logger.warning("Redis is away: advert not refreshed (%s)", error)
             self._redis_was_away = True
         else:
             self._redis_was_away = False
 
-    def _publish_models(self) -> None:
+    def _publish_models(self, consumer: Any) -> None:
         for spec in self._store.specs():
-            self._registry.publish_model(spec)
+            fits = satisfies(self._capability, spec.needs)
+            if self._upkeeps == 0 or not fits:
+                self._warm_up.spare(spec)
             if self._upkeeps == 0:
-                fits = "runs here" if satisfies(self._capability, spec.needs) else "needs a bigger machine"
-                logger.info("model     %s, %s", spec.ref, fits)
+                logger.info("model     %s, %s", spec.ref, "runs here" if fits else "needs a bigger machine")
+            may_publish = self._warm_up.may_publish(spec)
+            if may_publish:
+                self._registry.publish_model(spec)
+            elif may_publish is None:
+                self._warm_up.begin(consumer.app, spec, consumer.hostname, self._capability.slots)
+                # Should this worker end before its slots have answered, the messages are for nobody.
+                self._redis.pexpire(warm_queue(consumer.hostname), self._settings.preflight_timeout)
+
+    def _publish_warm_ones(self) -> None:
+        for spec, outcome, text in self._warm_up.finished():
+            if outcome == "broken":
+                logger.error("model     %s is not offered: %s", spec.ref, text)
+            else:
+                logger.info("model     %s, %s", spec.ref, outcome)
+                self._registry.publish_model(spec)
 
     def _slots_are_open(self) -> bool:
         """A slot's black box is the last thing that it makes when it opens: before that it imports TensorFlow."""
-        self._warm = self._warm or len(read_all(self._found.boxes)) >= self._capability.slots
-        return self._warm
+        self._open = self._open or len(read_all(self._found.boxes)) >= self._capability.slots
+        return self._open
 
-    def _wanted(self) -> list[str]:
+    def _wanted(self, consumer: Any) -> list[str]:
         queues = serveable(self._registry.queues_in_use(), self._capability)
-        return [queue for queue in queues if queue not in self._found.withdrawn]
+        ours = [queue for queue in queues if queue not in self._found.withdrawn]
+        return [warm_queue(consumer.hostname), *ours] if self._warm_up.pending else ours
 
     def _listen(self, consumer: Any, wanted: list[str]) -> None:
         """Consumes exactly `wanted`, in that order: Redis is asked for the first queue first."""
@@ -112,13 +134,13 @@ class Advertise(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no
             consumer.app.amqp.queues.add(celery_queue(queue))
             consumer.add_task_queue(queue)
         self._listening = wanted
-        logger.info("queues    %s", ", ".join(wanted) or "none in use fits this machine yet")
+        logger.info("queues    %s", ", ".join(filter(is_queue, wanted)) or "none in use fits this machine yet")
 
     def _advert(self, consumer: Any) -> Advert:
         return Advert(
             node=consumer.hostname,
             capability=self._capability,
-            queues=tuple(self._listening),
+            queues=tuple(filter(is_queue, self._listening)),
             versions=self._found.versions,
             withdrawn=self._found.withdrawn,
         )

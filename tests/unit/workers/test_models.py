@@ -36,6 +36,15 @@ def test_the_longest_unused_go_until_the_wanted_model_fits(held_mib, wanted_mib,
     assert going == [spec.digest for spec in held[:unloaded]]
 
 
+def test_other_versions_of_the_wanted_model_go_first():
+    used_long_ago, new, old = model(0, 300), model(1, 300), model(2, 300)
+    old = old.model_copy(update={"name": "wanted", "version": "1"})
+    wanted = model(99, 300).model_copy(update={"name": "wanted", "version": "2"})
+
+    assert to_unload([used_long_ago, new, old], wanted, RUNTIME_BYTES + 1000 * MIB) == [old.digest]
+    assert to_unload([used_long_ago, new, old], wanted, RUNTIME_BYTES + 700 * MIB) == [old.digest, used_long_ago.digest]
+
+
 def test_one_image_of_the_size_that_the_model_is_meant_for_has_its_place_too():
     held = [model(0, 300)]
     share_bytes = (RUNTIME_BYTES // MIB + 300 + 100 + 80) * MIB
