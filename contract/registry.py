@@ -79,6 +79,13 @@ class Registry:
             )
         return matching[-1]
 
+    def forget_model(self, ref: str) -> None:
+        """Takes the model off the list. A worker that still has it in its store publishes it again."""
+        with self._redis.pipeline(transaction=True) as pipe:
+            pipe.delete(keys.model(ref))
+            pipe.zrem(keys.MODELS, ref)
+            pipe.execute()
+
     # Adverts
 
     def publish_advert(self, advert: Advert) -> None:

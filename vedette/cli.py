@@ -16,7 +16,7 @@ COMMANDS: Final = {
     "status": "Show where a job stands, and why it waits.",
     "cancel": "Stop a job.",
     "dead": "Images that failed through no fault of their own: look, retry, drop.",
-    "models": "List the models that can be asked for.",
+    "models": "List, add, measure and remove models; alone, it lists them.",
     "fleet": "List the workers that live now.",
     "up": "Start Redis, workers and Flower on this machine, until Ctrl-C.",
     "demo": "Show the whole system at work: two unlike workers, two models, pictures to look at.",

@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Literal
 
 import redis
@@ -22,8 +21,8 @@ from contract.ledger.records import (
     TaskRecord,
     from_ms,
 )
+from contract.ledger.waiting import Waiting
 from contract.messages import VERSION, ImageRef, ImageResult, JobOptions, read_options
-from contract.queues import is_queue
 from contract.settings import Settings
 
 Refusal = Literal["unknown", "newer", "cancelled", "running", "done"]
@@ -32,7 +31,7 @@ Recorded = Literal["recorded", "cancelled", "fenced"]
 Closed = Literal["done", "queued", "cancelled", "fenced"]
 
 
-class Ledger(DeadLetters):
+class Ledger(DeadLetters, Waiting):
     def __init__(self, client: redis.Redis, settings: Settings) -> None:
         super().__init__(client, settings)
         self._lease_ms = to_ms(settings.lease)
@@ -219,43 +218,7 @@ class Ledger(DeadLetters):
         )
         return closed
 
-    # The reconciler's side
-
-    def expired(self, count: int = 100, start: int = 0) -> list[str]:
-        """Tasks whose lease ran out: their slot, worker or machine is gone, or cut off. From the `start`-th on."""
-        due: list[str] = self._scripts.expired([keys.LEASES], [count, start])
-        return due
-
-    def silent(self, patience: timedelta, count: int = 100) -> list[str]:
-        """Queued tasks whose bell was lost: rung `patience` ago or before, unclaimed, and by the order of their queue
-        no longer in it. At most `count` of each queue that this Vedette knows."""
-        with self._redis.pipeline(transaction=False) as pipe:
-            for queue in self._queues():
-                self._scripts.silent([keys.bells(queue), queue], [to_ms(patience), count], client=pipe)
-            return [task for tasks in pipe.execute() for task in tasks]
-
-    def rung(self, task: str, queue: str) -> None:
-        """Notes that the bell of a task queued on `queue` was rung just now."""
-        self._scripts.rung([keys.bells(queue)], [task])
-
-    def keep_waiting(self, start: int, count: int = 100) -> int:
-        """Prolongs the lifetime of what waits, where half of it is over: `count` tasks of each queue from the
-        `start`-th on. Gives the largest number that was looked at: 0 when no queue has so many."""
-        with self._redis.pipeline(transaction=False) as pipe:
-            for queue in self._queues():
-                self._scripts.keep(
-                    [keys.bells(queue), keys.QUEUES],
-                    [
-                        *(queue, self._lifetime_ms, self._shared_lifetime_ms, start, start + count - 1),
-                        *(keys.job("%s"), keys.task("%s")),
-                    ],
-                    client=pipe,
-                )
-            return max(pipe.execute(), default=0)
-
-    def _queues(self) -> list[str]:
-        """Not those of a newer Vedette: their tasks are its own."""
-        return [queue for queue in self._redis.zrange(keys.QUEUES, 0, -1) if is_queue(queue)]
+    # For whoever closes an attempt
 
     def task(self, task: str) -> TaskRecord | None:
         """None when the task's lifetime is over. MessageVersionError when it belongs to a newer Vedette."""
@@ -278,13 +241,6 @@ class Ledger(DeadLetters):
         """Images of a task that have no result yet."""
         left = [ImageRef.model_validate_json(text) for text in self._redis.hvals(keys.task_images(task))]
         return sorted(left, key=lambda image: image.index)
-
-    def forget(self, task: str) -> None:
-        """Takes a task whose record has expired out of the shared lists."""
-        with self._redis.pipeline(transaction=False) as pipe:
-            for key in (keys.LEASES, *map(keys.bells, self._queues())):
-                pipe.zrem(key, task)
-            pipe.execute()
 
 
 def _kind(result: ImageResult) -> Literal["succeeded", "failed", "dead"]:

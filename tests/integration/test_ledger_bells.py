@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 
 from contract import keys
-from tests.support.builders import image_refs, options
-from tests.support.ledger_calls import BIGGER, JOB, QUEUE, TASK, claimed, close, submit
+from tests.support.builders import MODEL, image_refs, options
+from tests.support.ledger_calls import BIGGER, JOB, QUEUE, TASK, claimed, close, record, submit
 
 pytestmark = pytest.mark.integration
 
@@ -53,6 +53,22 @@ def test_many_that_wait_on_one_queue_hide_no_lost_bell_of_another(ledger, redis_
     ledger.add_task(JOB, "lost", BIGGER, 8, image_refs(1, start=5))
 
     assert ledger.silent(timedelta(0), count=3) == ["lost"]
+
+
+def test_jobs_at_a_model_are_those_with_work_that_waits_or_runs(ledger):
+    # Given a job of this model that waits, one that runs, one that is done, and one of another model
+    for name, model in (("waits", MODEL), ("runs", MODEL), ("is-done", MODEL), ("other", "other@1")):
+        ledger.create_job(name, options(model), QUEUE)
+        ledger.add_task(name, f"{name}-0", QUEUE, 8, image_refs(1))
+        ledger.seal_job(name)
+    ledger.claim("runs", "runs-0", "w")
+    done = ledger.claim("is-done", "is-done-0", "w")
+    record(ledger, done, 0)
+    close(ledger, done)
+
+    assert sorted(ledger.jobs_at(MODEL)) == ["runs", "waits"]
+    assert ledger.jobs_at("other@1") == ["other"]
+    assert ledger.jobs_at("nobody@1") == []
 
 
 def test_what_waits_longer_than_results_live_is_kept(ledger, redis_client, settings):

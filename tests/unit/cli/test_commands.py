@@ -29,6 +29,8 @@ from tests.unit.cli.test_summary import status
 from vedette import cli
 from vedette.commands.dead import COMMANDS as DEAD_COMMANDS
 from vedette.commands.dead import dead
+from vedette.commands.models import COMMANDS as MODELS_COMMANDS
+from vedette.commands.models import models
 from vedette.session import Session
 
 
@@ -297,10 +299,11 @@ def test_models_and_fleet(client: PlayedClient) -> None:
     client.specs = [spec(), spec("defects-large", base="3g", cpu="x86_64_v3", features=["avx512_vnni"])]
     client.adverts = [advert("small@yard", queues=["detect.any.512m"], memory="1g")]
 
-    models = vedette("models").stdout.splitlines()
-    assert models[1].split() == ["defects-small", "1", "512m", "detect.any.512m", "small@yard"]
-    assert "4g, x86_64_v3, avx512_vnni" in models[2]
-    assert models[2].rstrip().endswith("none alive")
+    assert vedette("models").stdout == vedette("models", "list").stdout
+    listed = vedette("models").stdout.splitlines()
+    assert listed[1].split() == ["defects-small", "1", "512m", "detect.any.512m", "small@yard"]
+    assert "4g, x86_64_v3, avx512_vnni" in listed[2]
+    assert listed[2].rstrip().endswith("none alive")
     fleet = vedette("fleet").stdout.splitlines()
     assert fleet[2].split() == ["small@yard", "x86_64_v3", "1.0", "GiB", "1", "×", "2", "detect.any.512m"]
 
@@ -308,7 +311,9 @@ def test_models_and_fleet(client: PlayedClient) -> None:
 # The group
 
 
-@pytest.mark.parametrize(("group", "helps"), [(cli.vedette, cli.COMMANDS), (dead, DEAD_COMMANDS)])
+@pytest.mark.parametrize(
+    ("group", "helps"), [(cli.vedette, cli.COMMANDS), (dead, DEAD_COMMANDS), (models, MODELS_COMMANDS)]
+)
 def test_help_in_one_place_is_help_in_the_other(group: click.Group, helps: dict[str, str]) -> None:
     with group.make_context(group.name, ["--help"], resilient_parsing=True) as ctx:
         for name, text in helps.items():
@@ -318,7 +323,9 @@ def test_help_in_one_place_is_help_in_the_other(group: click.Group, helps: dict[
             assert command.get_short_help_str(limit=200) == text
 
 
-@pytest.mark.parametrize(("arguments", "command"), [(["--help"], "detect"), (["dead", "--help"], "retry")])
+@pytest.mark.parametrize(
+    ("arguments", "command"), [(["--help"], "detect"), (["dead", "--help"], "retry"), (["models", "--help"], "list")]
+)
 def test_help_imports_no_heavy_package(arguments: list[str], command: str) -> None:
     code = (
         "import sys; from click.testing import CliRunner; from vedette.cli import vedette;"
@@ -336,6 +343,7 @@ def test_help_imports_no_heavy_package(arguments: list[str], command: str) -> No
     [
         *("detect", "results", "status", "cancel", "models", "fleet"),
         *("dead.list", "dead.show", "dead.retry", "dead.drop"),
+        "models.list",
     ],
 )
 def test_every_command_does_without_opencv(command: str) -> None:

@@ -1,4 +1,4 @@
-"""`vedette models`: what can be asked for, and who could run it now."""
+"""`vedette models list`, and `vedette models` alone: what can be asked for, and who could run it now."""
 
 from collections.abc import Sequence
 
@@ -13,9 +13,9 @@ from vedette.session import Session
 from vedette.tables import print_table, table
 
 
-@click.command()
+@click.command("list")
 @click.pass_obj
-def models(session: Session) -> None:
+def models_list(session: Session) -> None:
     """List the models that can be asked for."""
     with session.client() as client:
         specs, adverts = client.models(), client.fleet()
