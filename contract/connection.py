@@ -8,6 +8,7 @@ from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
 from contract.errors import RedisUnreachable
+from contract.sentinel import master_of
 from contract.settings import Settings
 from contract.urls import shown_url as shown_url
 
@@ -15,18 +16,24 @@ from contract.urls import shown_url as shown_url
 def connect(settings: Settings, *, patient: bool = True) -> redis.Redis:
     """A client that decodes text, times out, and retries a short blip by itself. Does not connect yet.
 
-    Not `patient`: fails after two seconds at most, for an event loop that must not stand still.
+    Behind Sentinel, its connections go to whichever server is the master when they are made.
+
+    Not `patient`: fails after two seconds, or half a second for each Sentinel that is silent, for an event loop that
+    must not stand still.
     """
-    return redis.Redis.from_url(
-        settings.redis_url,
-        decode_responses=True,
-        socket_timeout=10 if patient else 2,
-        socket_connect_timeout=5 if patient else 2,
-        socket_keepalive=True,
-        health_check_interval=30,
-        retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), retries=3 if patient else 0),
-        retry_on_error=[redis.ConnectionError, redis.TimeoutError],
-    )
+    options = {
+        "decode_responses": True,
+        "socket_timeout": 10 if patient else 2,
+        "socket_connect_timeout": 5 if patient else 2,
+        "socket_keepalive": True,
+        "health_check_interval": 30,
+        "retry": Retry(ExponentialBackoff(cap=0.5, base=0.05), retries=3 if patient else 0),
+        "retry_on_error": [redis.ConnectionError, redis.TimeoutError],
+    }
+    address = settings.sentinel
+    if address is not None:
+        return master_of(address, 1.0 if patient else 0.5, **options)
+    return redis.Redis.from_url(settings.redis_url, **options)
 
 
 @contextmanager

@@ -11,7 +11,9 @@ from celery import Celery
 from celery.app.amqp import AMQP
 from kombu import Exchange, Queue
 
+from contract import sentinel_transport
 from contract.messages import DETECT_TASK, DetectMessage
+from contract.sentinel_url import kombu_url
 from contract.settings import Settings
 
 #: Publishing gives up after about five seconds and says so, instead of waiting for a dead Redis for ever.
@@ -20,17 +22,7 @@ _PUBLISH_RETRY: Final = {"max_retries": 5, "interval_start": 0.1, "interval_step
 
 def shared_celery_config(settings: Settings) -> dict[str, Any]:
     return {
-        "broker_url": settings.redis_url,
-        "broker_transport_options": {
-            # Queue order by our priority (largest tier first); message priorities would override it.
-            "queue_order_strategy": "priority",
-            "priority_steps": [0],
-            # Above BRPOP's own wait of a second, so that a half-open connection is noticed.
-            "socket_timeout": 10,
-            "socket_connect_timeout": 5,
-            "socket_keepalive": True,
-            "health_check_interval": 10,
-        },
+        **_broker(settings),
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
         "task_serializer": "json",
@@ -41,6 +33,28 @@ def shared_celery_config(settings: Settings) -> dict[str, Any]:
         "task_publish_retry_policy": _PUBLISH_RETRY,
         "task_protocol": 2,
         "enable_utc": True,
+    }
+
+
+def _broker(settings: Settings) -> dict[str, Any]:
+    options: dict[str, Any] = {
+        # Queue order by our priority (largest tier first); message priorities would override it.
+        "queue_order_strategy": "priority",
+        "priority_steps": [0],
+        # Above BRPOP's own wait of a second, so that a half-open connection is noticed.
+        "socket_timeout": 10,
+        "socket_connect_timeout": 5,
+        "socket_keepalive": True,
+        "health_check_interval": 10,
+    }
+    address = settings.sentinel
+    if address is None:
+        return {"broker_url": settings.redis_url, "broker_transport_options": options}
+    return {
+        "broker_url": kombu_url(address),
+        "broker_transport": sentinel_transport.TRANSPORT,
+        "broker_use_ssl": dict(address.tls) if address.tls is not None else None,
+        "broker_transport_options": {**options, "sentinel_address": address, "master_name": address.service},
     }
 
 

@@ -15,6 +15,7 @@ from redis.connection import parse_url
 
 from contract.errors import SettingsError
 from contract.memory import parse_bytes
+from contract.sentinel_url import SentinelAddress, is_sentinel_url, parse_sentinel_url
 from contract.urls import shown_url
 
 PREFIX: Final = "VEDETTE_"
@@ -26,7 +27,7 @@ class Settings(BaseSettings):
     # An empty variable counts as not set: Compose writes one for `${NAME:-}`.
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="ignore")
 
-    #: Redis that holds the queues, the ledger and the registry.
+    #: Redis that holds the queues, the ledger and the registry. Behind Sentinel: see `contract.sentinel_url`.
     redis_url: str = "redis://127.0.0.1:6379/0"
     #: How long jobs, tasks and results stay readable after their last change.
     result_lifetime: timedelta = timedelta(days=7)
@@ -59,13 +60,24 @@ class Settings(BaseSettings):
     #: How long the preflight of a starting worker may take, TensorFlow's import included.
     preflight_timeout: timedelta = timedelta(seconds=180)
 
+    @property
+    def sentinel(self) -> SentinelAddress | None:
+        """None when `redis_url` is the address of a Redis itself."""
+        return parse_sentinel_url(self.redis_url) if is_sentinel_url(self.redis_url) else None
+
     @field_validator("redis_url")
     @classmethod
     def _redis_address(cls, url: str) -> str:
+        if is_sentinel_url(url):
+            parse_sentinel_url(url)
+            return url
         try:
             parse_url(url)
         except ValueError:
-            expected = "expected a Redis URL such as redis://host:6379/0, rediss://… or unix:///path"
+            expected = (
+                "expected a Redis URL such as redis://host:6379/0, rediss://…, unix:///path "
+                "or redis+sentinel://host:26379,host:26379/service/0"
+            )
             raise ValueError(expected) from None
         return url
 

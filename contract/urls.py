@@ -4,9 +4,12 @@ import re
 from typing import Final
 
 _USERINFO: Final = re.compile(r"://(?P<user>[^:/?#]*):[^/?#]*@")
-_QUERY: Final = re.compile(r"(?P<name>[?&]password=)[^&#]*")
+#: With characters in the password that should have been percent-encoded: too much is hidden rather than too little.
+_BAD_USERINFO: Final = re.compile(r"://(?P<user>[^:/?#]*):.*@")
+_QUERY: Final = re.compile(r"(?P<name>[?&](?:\w+_)?password=)[^&#]*")
 
 
 def shown_url(url: str) -> str:
     """`url` without its password, for logs and errors. Works on malformed ones too: an error is about to show them."""
-    return _QUERY.sub(r"\g<name>***", _USERINFO.sub(r"://\g<user>:***@", url))
+    shape = _USERINFO if _USERINFO.search(url) else _BAD_USERINFO
+    return _QUERY.sub(r"\g<name>***", shape.sub(r"://\g<user>:***@", url))

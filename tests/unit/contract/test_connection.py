@@ -19,6 +19,13 @@ from tests.support.redis_server import free_port
         ("unix:///run/redis.sock", "unix:///run/redis.sock"),
         ("unix:///run/redis.sock?password=secret&db=1", "unix:///run/redis.sock?password=***&db=1"),
         ("redis://host/0?db=1&password=secret", "redis://host/0?db=1&password=***"),
+        ("redis://:se/cr?et#@host/0", "redis://:***@host/0"),
+        ("redis://user:secret@host/0?client_name=a@b", "redis://user:***@host/0?client_name=a@b"),
+        ("redis+sentinel://user:secret@one:1,two:2/mymaster/0", "redis+sentinel://user:***@one:1,two:2/mymaster/0"),
+        (
+            "redis+sentinel://one/m?sentinel_password=hush&replicas=1",
+            "redis+sentinel://one/m?sentinel_password=***&replicas=1",
+        ),
     ],
 )
 def test_a_url_is_shown_without_its_password(url, shown):

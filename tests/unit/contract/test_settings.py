@@ -13,6 +13,7 @@ from contract.settings import Settings, load_settings
     [
         ("VEDETTE_REDIS_URL", "rediss://:secret@host:6380/2", "redis_url", "rediss://:secret@host:6380/2"),
         ("VEDETTE_REDIS_URL", "unix:///run/redis.sock", "redis_url", "unix:///run/redis.sock"),
+        ("VEDETTE_REDIS_URL", "redis+sentinel://a,b/main/2", "redis_url", "redis+sentinel://a,b/main/2"),
         ("VEDETTE_LEASE", "30", "lease", timedelta(seconds=30)),
         ("VEDETTE_LEASE", "12.5", "lease", timedelta(seconds=12.5)),
         ("VEDETTE_RESULT_LIFETIME", "P7D", "result_lifetime", timedelta(days=7)),
@@ -41,6 +42,8 @@ def test_variables_as_operators_write_them(monkeypatch, variable, text, field, v
         ("VEDETTE_REDIS_URL", "localhost:6379", "expected a Redis URL such as redis://host:6379/0"),
         ("VEDETTE_REDIS_URL", "redis://host:port/0", "expected a Redis URL such as redis://host:6379/0"),
         ("VEDETTE_REDIS_URL", "redis://[host/0", "expected a Redis URL such as redis://host:6379/0"),
+        ("VEDETTE_REDIS_URL", "sentinel://one;sentinel://two", "or redis+sentinel://host:26379,host:26379/service/0"),
+        ("VEDETTE_REDIS_URL", "redis+sentinel://one:26379/", "it names no service"),
         ("VEDETTE_LEASE", "soon", "Input should be a valid timedelta"),
         ("VEDETTE_LEASE", "-3", "expected a duration above zero, such as 30 or PT30S"),
         ("VEDETTE_LEASE", "0", "expected a duration above zero, such as 30 or PT30S"),
