@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import redis
 from celery.utils.log import get_logger
 
 from contract.doorbell import ring
 from contract.ledger import TaskRecord
 from contract.messages import DetectMessage
+from contract.outage import RedisTrouble
 from workers.closing import Office, Settled, settle
 from workers.ladder import Mishap
 from workers.memory.blackbox import Entry, read_all, read_entry, remove
@@ -99,7 +99,7 @@ class Undertaker:
         while self._open:
             try:
                 settled = self._close(self._open[0])
-            except redis.RedisError as error:
+            except RedisTrouble as error:
                 logger.warning("Redis is away, task %s is closed later: %s", self._open[0].task, error)
                 return None
             except Exception:

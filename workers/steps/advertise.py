@@ -6,14 +6,13 @@ and tried again at the next upkeep.
 
 from typing import Any
 
-import redis
 from celery import bootsteps
 from celery.utils.log import get_logger
-from kombu.exceptions import OperationalError
 
 from contract.capability import Capability, satisfies
 from contract.connection import connect
 from contract.doorbell import celery_queue
+from contract.outage import RedisTrouble
 from contract.queues import is_queue, serveable
 from contract.registry import Advert, Registry
 from contract.settings import load_settings
@@ -47,6 +46,7 @@ class Advertise(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no
         self._upkeeps = 0
         self._redis_was_away = False
         self._open = False
+        self._knows_its_store = False
         self._warm_up = WarmUp(self._found.boxes, self._settings.preflight_timeout.total_seconds())
 
     def start(self, consumer: Any) -> None:
@@ -63,7 +63,7 @@ class Advertise(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no
             self._timer.cancel()
         try:
             self._registry.withdraw_advert(consumer.hostname)
-        except redis.RedisError:
+        except RedisTrouble:
             logger.info("advert not withdrawn, Redis is away; its lifetime ends it")
 
     def info(self, _consumer: Any) -> dict[str, Any]:
@@ -84,19 +84,20 @@ class Advertise(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no
             self._upkeeps += 1
             self._listen(consumer, self._wanted(consumer))
             self._registry.publish_advert(self._advert(consumer))
-        except (redis.RedisError, OperationalError) as error:
+        except RedisTrouble as error:
             if not self._redis_was_away:
                 logger.warning("Redis is away: advert not refreshed (%s)", error)
             self._redis_was_away = True
+            self._upkeeps = 0  # it may have been half-way from one set of queues to another
         else:
             self._redis_was_away = False
 
     def _publish_models(self, consumer: Any) -> None:
         for spec in self._store.specs():
             fits = satisfies(self._capability, spec.needs)
-            if self._upkeeps == 0 or not fits:
+            if not (self._knows_its_store and fits):
                 self._warm_up.spare(spec)
-            if self._upkeeps == 0:
+            if not self._knows_its_store:
                 logger.info("model     %s, %s", spec.ref, "runs here" if fits else "needs a bigger machine")
             may_publish = self._warm_up.may_publish(spec)
             if may_publish:
@@ -105,6 +106,7 @@ class Advertise(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no
                 self._warm_up.begin(consumer.app, spec, consumer.hostname, self._capability.slots)
                 # Should this worker end before its slots have answered, the messages are for nobody.
                 self._redis.pexpire(warm_queue(consumer.hostname), self._settings.preflight_timeout)
+        self._knows_its_store = True
 
     def _publish_warm_ones(self) -> None:
         for spec, outcome, text in self._warm_up.finished():

@@ -18,6 +18,7 @@ from contract.doorbell import ring
 from contract.errors import MessageError
 from contract.ledger import TaskRecord
 from contract.messages import DetectMessage
+from contract.outage import RedisTrouble
 from contract.settings import load_settings
 from workers.closing import Office, office, settle
 from workers.findings import findings
@@ -56,7 +57,7 @@ class Reconcile(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no
                 self._reconciler.run()
         except LockError:
             pass  # another worker is at it
-        except redis.RedisError as error:
+        except RedisTrouble as error:
             logger.debug("Redis is away, nothing reconciled: %s", error)
 
 

@@ -59,10 +59,31 @@ def test_a_wrong_password_does_not_get_better(nobody: Settings) -> None:
 
 
 def test_what_redis_will_not_do_is_told_at_once(nobody: Settings) -> None:
-    blip = Blip(1, redis.ResponseError("OOM command not allowed"))
+    blip = Blip(1, redis.exceptions.NoPermissionError("this user has no permissions"))
 
-    with pytest.raises(RedisRefused, match=r"redis://127\.0\.0\.1:1/0 refused: OOM command not allowed"):
+    with pytest.raises(RedisRefused, match=r"redis://127\.0\.0\.1:1/0 refused: this user has no permissions"):
         outage.outlast(blip, nobody, timedelta(seconds=5))
+
+    assert blip.calls == 1
+
+
+FULL = redis.exceptions.OutOfMemoryError("command not allowed when used memory > 'maxmemory'.")
+
+
+def of_a_bell(cause: Exception) -> Exception:
+    error = kombu.exceptions.OperationalError(str(cause))
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    "error", [FULL, redis.ResponseError("NOREPLICAS Not enough good replicas to write."), of_a_bell(FULL)], ids=str
+)
+def test_what_redis_will_do_later_is_waited_for_and_then_told(nobody: Settings, error: Exception) -> None:
+    assert outage.outlast(Blip(3, error), nobody, timedelta(seconds=5)) == "answer"
+
+    with pytest.raises(RedisRefused, match="refused: "):
+        outage.outlast(Blip(10_000, error), nobody, timedelta(seconds=0.05))
 
 
 def test_an_answer_that_is_an_error_is_an_answer(nobody: Settings) -> None:

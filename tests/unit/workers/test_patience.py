@@ -1,3 +1,4 @@
+import kombu.exceptions
 import pytest
 import redis
 
@@ -43,7 +44,18 @@ def test_an_answer_is_given_at_once(clock):
     assert clock.pauses == []
 
 
-@pytest.mark.parametrize("error", [redis.ConnectionError("refused"), redis.TimeoutError("slow")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        redis.ConnectionError("refused"),
+        redis.TimeoutError("slow"),
+        redis.exceptions.ReadOnlyError("You can't write against a read only replica."),
+        redis.ResponseError("NOREPLICAS Not enough good replicas to write."),
+        redis.exceptions.OutOfMemoryError("command not allowed when used memory > 'maxmemory'."),
+        kombu.exceptions.OperationalError("a bell could not be rung"),
+    ],
+    ids=str,
+)
 def test_a_redis_that_comes_back_is_waited_for_with_growing_pauses(clock, error):
     assert patiently(failing(7, error)) == "answer"
     assert clock.pauses == [0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0]
