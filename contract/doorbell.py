@@ -11,11 +11,12 @@ from celery import Celery
 from celery.app.amqp import AMQP
 from kombu import Exchange, Queue
 
-from contract import sentinel_transport
 from contract.messages import DETECT_TASK, DetectMessage
 from contract.sentinel_url import kombu_url
 from contract.settings import Settings
 
+#: Imported by kombu when it is needed.
+_SENTINEL_TRANSPORT: Final = "contract.sentinel_transport:SentinelTransport"
 #: Publishing gives up after about five seconds and says so, instead of waiting for a dead Redis for ever.
 _PUBLISH_RETRY: Final = {"max_retries": 5, "interval_start": 0.1, "interval_step": 0.4, "interval_max": 1.0}
 
@@ -52,7 +53,7 @@ def _broker(settings: Settings) -> dict[str, Any]:
         return {"broker_url": settings.redis_url, "broker_transport_options": options}
     return {
         "broker_url": kombu_url(address),
-        "broker_transport": sentinel_transport.TRANSPORT,
+        "broker_transport": _SENTINEL_TRANSPORT,
         "broker_use_ssl": dict(address.tls) if address.tls is not None else None,
         "broker_transport_options": {**options, "sentinel_address": address, "master_name": address.service},
     }

@@ -12,7 +12,6 @@ from kombu.transport import redis as kombu_redis
 from contract.sentinel import Sentinels
 from contract.sentinel_url import SentinelAddress
 
-TRANSPORT: Final = "contract.sentinel_transport:SentinelTransport"
 #: The next one is asked then.
 _SENTINEL_TIMEOUT_S: Final = 1.0
 

@@ -12,10 +12,12 @@ from contract.messages import ImageResult
 from contract.settings import Settings
 from producer.arguments import timeout_s
 from producer.dead import letters_of
+from producer.given import Given
 from producer.outage import PATIENCE, outlast
 from producer.polling import Deadline, Pace
 
 _PAGE: Final = 200
+_PLACES: Final = 10_000
 
 Answer = TypeVar("Answer")
 
@@ -117,22 +119,42 @@ class Job:
 
     def _watch(self, cursor: int, deadline: Deadline) -> Iterator[Update]:
         pace = Pace()
+        given = self._given_before(cursor)
+        again_until = 0  # places below it were read before
         while True:
             # In this order: what a job has when its end has been seen is all that it will have, unless put back.
             status = self.status()
             page = self._patiently(partial(self._ledger.result_page, self.id, cursor, _PAGE))
-            passed_over = not page.results and page.cursor > cursor
+            again = cursor < again_until
+            fresh = tuple(item for item in page.results if given.take(*item, again=again))
+            passed_over = not fresh and page.cursor > cursor
             cursor = page.cursor
-            if passed_over:  # failures that were all taken back: not the news that nothing is new
+            if (
+                passed_over
+            ):  # failures that were all taken back, images that were given: not the news that nothing is new
                 continue
-            yield Update(page.results, status, cursor)
-            if page.results:
+            yield Update(fresh, status, cursor)
+            if fresh:
                 pace.news()
                 continue
             if status.ended:
-                return
+                if given.count >= status.done or again_until:
+                    return
+                again_until, cursor = max(cursor, 1), 0  # a failover took places back, and they were filled differently
+                continue
+            again_until = 0
             self._check(deadline, status)
             deadline.sleep(pace.pause_s())
+
+    def _given_before(self, cursor: int) -> Given:
+        """What a reader had who has come as far as `cursor`."""
+        given = Given()
+        dead = set(self._patiently(partial(self._ledger.dead_indexes, self.id))) if cursor else set()
+        for start in range(0, cursor, _PLACES):
+            count = min(_PLACES, cursor - start)
+            for index in self._patiently(partial(self._ledger.places, self.id, start, count)):
+                given.note(index, dead=index in dead)
+        return given
 
     def _check(self, deadline: Deadline, status: JobStatus) -> None:
         if deadline.over:

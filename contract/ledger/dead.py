@@ -27,6 +27,10 @@ class DeadLetters(LedgerBase):
         # One without a failure was put back, and done, between the two reads.
         return [letter for letter in letters if not letter.result.ok]
 
+    def dead_indexes(self, job: str) -> list[int]:
+        """Indexes of the images that have a dead letter, in no order."""
+        return [int(index) for index in self._redis.hkeys(keys.job_dead(job))]
+
     def revive(self, job: str, task: str, queue: str, batch_size: int, indexes: Sequence[int]) -> int:
         """Takes failures back: their images are queued in the new `task`, as they were submitted. How many there were.
 

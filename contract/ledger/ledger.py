@@ -112,6 +112,11 @@ class Ledger(DeadLetters, Waiting):
         )
         return ResultPage(tuple(results), cursor + len(indexes))
 
+    def places(self, job: str, start: int, count: int) -> list[int]:
+        """Indexes of the images at `count` places of the order of completion, from the `start`-th on."""
+        indexes: list[str] = self._redis.lrange(keys.job_order(job), start, start + count - 1)
+        return [int(index) for index in indexes if index]
+
     def tasks(self, job: str) -> list[str]:
         ids: list[str] = self._redis.lrange(keys.job_tasks(job), 0, -1)
         return ids
