@@ -23,7 +23,7 @@ from contract.errors import (
 from contract.ledger import Attempt, DeadLetter, JobStatus
 from contract.messages import Detection, Failure, ImageResult
 from producer.client import Client
-from producer.errors import InvalidArgument, RedisRefused
+from producer.errors import InvalidArgument, NotReplicated, RedisRefused
 from producer.job import Job, Update
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "JobUnknown",
     "ModelUnknown",
     "NoCapableWorker",
+    "NotReplicated",
     "RedisRefused",
     "RedisUnreachable",
     "SettingsError",

@@ -34,9 +34,10 @@ from producer.arguments import (
     image_refs,
 )
 from producer.dead import letters_of
-from producer.errors import InvalidArgument
+from producer.errors import InvalidArgument, NotReplicated
 from producer.job import Job
 from producer.outage import PATIENCE, answering, outlast
+from producer.sealing import seal, why_closed
 from producer.tasks import chunked, job_name, slots_serving, task_size
 
 Answer = TypeVar("Answer")
@@ -103,8 +104,9 @@ class Client:
         at the 201st failure.
 
         Raises InvalidArgument, ModelUnknown, NoCapableWorker (not with `allow_waiting`, which queues the job until a
-        worker comes), RedisUnreachable, RedisRefused. None of them leaves a job behind that runs, unless Redis went
-        away for good; then the error names it. JobClosed when somebody cancelled the job while it was being submitted.
+        worker comes), RedisUnreachable, RedisRefused, and behind Sentinel NotReplicated: when this returns, a failover
+        loses nothing of the job. None of them leaves a job behind that runs, unless Redis went away for good; then the
+        error names it. JobClosed when somebody cancelled the job while it was being submitted.
         """
         given = check_images(images)
         min_score, wanted_batch, model = check_min_score(min_score), check_batch_size(batch_size), check_model(model)
@@ -186,13 +188,17 @@ class Client:
             for chunk in chunks:
                 self._add(job_id, chunk, options, queue)
                 submitted += len(chunk)
-            self._patiently(partial(self._ledger.seal_job, job_id))
+            seal(self._ledger, job_id, submitted, self._settings, self._patience)
         except RedisUnreachable as error:
-            fate = "was cancelled" if self._cancelled(job_id) else "could not be cancelled and may still run"
             raise RedisUnreachable(
                 f"{error}\nRedis went away while job {job_id} was being submitted: {submitted} images were, "
-                f"and the job {fate}. Submit it again."
+                f"and the job {self._fate(job_id)}. Submit it again."
             ) from error
+        except NotReplicated as error:
+            raise NotReplicated(f"{error}\nThe job {self._fate(job_id)}. Submit it again.") from error
+        except JobClosed as error:
+            self._cancelled(job_id)
+            raise why_closed(error, self._ledger, job_id, self._settings, self._patience) from None
         except BaseException:  # an image that is none, the caller's generator, Ctrl-C: half a job helps nobody
             self._cancelled(job_id)
             raise
@@ -229,6 +235,9 @@ class Client:
 
     def _patiently(self, call: Callable[[], Answer]) -> Answer:
         return outlast(call, self._settings, self._patience)
+
+    def _fate(self, job_id: str) -> str:
+        return "was cancelled" if self._cancelled(job_id) else "could not be cancelled and may still run"
 
     def _cancelled(self, job_id: str) -> bool:
         """Whether the job is stopped; False when Redis can't be told."""

@@ -15,6 +15,7 @@ from contract.ledger.records import (
     NewTask,
     PutBack,
     ResultPage,
+    Sealed,
     TaskRecord,
 )
 
@@ -28,5 +29,6 @@ __all__ = [
     "NewTask",
     "PutBack",
     "ResultPage",
+    "Sealed",
     "TaskRecord",
 ]

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
-from typing import Literal
+from typing import Final, Literal
 
 import redis
 
@@ -18,6 +18,7 @@ from contract.ledger.records import (
     NewTask,
     PutBack,
     ResultPage,
+    Sealed,
     TaskRecord,
     from_ms,
 )
@@ -29,6 +30,10 @@ Refusal = Literal["unknown", "newer", "cancelled", "running", "done"]
 Standing = Literal["held", "cancelled", "fenced"]
 Recorded = Literal["recorded", "cancelled", "fenced"]
 Closed = Literal["done", "queued", "cancelled", "fenced"]
+
+
+#: Less than any client's socket waits for an answer.
+_REPLICATION_MS: Final = 1000
 
 
 class Ledger(DeadLetters, Waiting):
@@ -63,10 +68,25 @@ class Ledger(DeadLetters, Waiting):
         if not added:
             raise JobClosed(f"job {job} takes no more images: it was sealed or cancelled, or its lifetime is over")
 
-    def seal_job(self, job: str) -> None:
-        """No more tasks will come: the job is done as soon as every image has its result."""
-        if self._scripts.seal_job([keys.job(job)], [self._lifetime_ms]) is None:
+    def seal_job(self, job: str, images: int | None = None, replicas: int = 0) -> Sealed:
+        """No more tasks will come: the job is done as soon as every image has its result.
+
+        Not sealed when it should have `images` and has others: Redis has lost what it acknowledged. Waits for a second
+        at most until `replicas` replicas have this and all that was written before.
+        """
+        arguments = [self._lifetime_ms, "" if images is None else images]
+        confirmed = 0
+        if replicas:
+            # In one connection: WAIT is about what was written through its own, and before.
+            with self._redis.pipeline(transaction=False) as pipe:
+                self._scripts.seal_job([keys.job(job)], arguments, client=pipe)
+                pipe.execute_command("WAIT", replicas, _REPLICATION_MS)
+                total, confirmed = pipe.execute()
+        else:
+            total = self._scripts.seal_job([keys.job(job)], arguments)
+        if total is None:
             raise unknown_job(job)
+        return Sealed(images=int(total), replicas=int(confirmed))
 
     def cancel_job(self, job: str) -> JobState:
         """Cancels an open job and gives the state it had before; an ended job stays as it is."""

@@ -140,3 +140,13 @@ class TaskRecord:
 
 def from_ms(epoch_ms: str | None) -> datetime | None:
     return None if epoch_ms is None else datetime.fromtimestamp(int(epoch_ms) / 1000, tz=UTC)
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """What `Ledger.seal_job` found."""
+
+    #: Images that the job has.
+    images: int
+    #: Replicas that have it too; 0 when none were asked for.
+    replicas: int

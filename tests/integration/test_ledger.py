@@ -13,7 +13,7 @@ import redis
 from contract import keys
 from contract.connection import connect
 from contract.errors import JobClosed, JobUnknown
-from contract.ledger import Claim, Ledger, PutBack
+from contract.ledger import Claim, Ledger, PutBack, Sealed
 from contract.settings import Settings
 from tests.support.builders import MODEL, found, image_refs, not_processed, options
 from tests.support.ledger_calls import (
@@ -229,6 +229,26 @@ def test_a_sealed_job_is_open_until_its_last_image(ledger):
 
     record(ledger, claim, 0)
     assert ledger.status(JOB).state == "done"
+
+
+def test_a_job_that_has_lost_images_is_not_sealed(ledger):
+    submit(ledger, images=3, sealed=False)
+
+    assert ledger.seal_job(JOB, images=4) == Sealed(images=3, replicas=0)
+    assert not ledger.status(JOB).sealed
+
+    assert ledger.seal_job(JOB, images=3).images == 3
+    assert ledger.status(JOB).sealed
+    assert ledger.seal_job(JOB, images=3).images == 3  # asked again, for the answer was lost
+
+
+def test_a_redis_without_replicas_says_that_none_has_the_job(ledger):
+    submit(ledger, images=3, sealed=False)
+
+    assert ledger.seal_job(JOB, images=3, replicas=1) == Sealed(images=3, replicas=0)
+    assert ledger.status(JOB).sealed
+    with pytest.raises(JobUnknown):
+        ledger.seal_job("no-such-job", replicas=1)
 
 
 def test_a_job_without_images_is_done_when_it_is_sealed(ledger):

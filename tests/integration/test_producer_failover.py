@@ -12,7 +12,7 @@ from contract.ledger import Claim, Ledger
 from contract.messages import Failure, ImageResult
 from contract.registry import Registry
 from contract.settings import Settings
-from producer import Client, Job
+from producer import Client, Job, JobClosed, NotReplicated
 from tests.support.builders import advert, found, spec
 
 pytestmark = pytest.mark.integration
@@ -115,3 +115,57 @@ def test_a_failure_that_was_put_back_comes_again_for_a_reader_who_goes_on_too(cl
     # Then its new result comes
     read = [(index, result.ok) for update in reader for index, result in update.results]
     assert read == [(1, True), (0, True)]
+
+
+def submitting(client: Client, count: int, then: Callable[[int], None]) -> Job:
+    """Submits `count` images in tasks of 32; `then` is called after each that was read, with its number."""
+
+    def images() -> Iterator[str]:
+        for number in range(count):
+            yield f"/in/{number}.jpg"
+            then(number)
+
+    return client.submit(images(), model="defects-small")
+
+
+def test_a_submission_of_which_a_failover_lost_a_part_is_none(client, replica, redis_client):
+    # Given a replica that is behind by one task, which Redis has acknowledged
+    behind = []
+
+    def then(number: int) -> None:
+        if number == 32:
+            behind.append(replica())
+        if number == 100:
+            behind.pop()()
+
+    # When it takes over in the middle of a submission
+    with pytest.raises(NotReplicated, match=r"has lost 64 of the 200 images of job (\S+) while it") as refused:
+        submitting(client, 200, then)
+
+    # Then the job does not run, and the error says so
+    assert refused.value.code == "not_replicated"
+    assert str(refused.value).endswith("The job was cancelled. Submit it again.")
+    (job,) = [key for key in redis_client.scan_iter("vedette:job:*") if key.count(":") == 2]
+    assert redis_client.hget(job, "state") == "cancelled"
+
+
+@pytest.mark.parametrize("taken_over_at", [100, 199], ids=["while tasks are added", "before it is sealed"])
+def test_a_submission_of_which_a_failover_lost_the_job_itself_is_none(client, replica, taken_over_at):
+    take_over = replica()
+
+    def then(number: int) -> None:
+        if number == taken_over_at:
+            take_over()
+
+    with pytest.raises(NotReplicated, match=r"has lost job \S+ while it was being submitted"):
+        submitting(client, 200, then)
+
+
+def test_a_job_that_somebody_cancels_meanwhile_is_not_lost(client, ledger, redis_client):
+    def then(number: int) -> None:
+        if number == 100:
+            (job,) = [key for key in redis_client.scan_iter("vedette:job:*") if key.count(":") == 2]
+            ledger.cancel_job(job.rpartition(":")[2])
+
+    with pytest.raises(JobClosed):
+        submitting(client, 200, then)
