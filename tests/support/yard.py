@@ -86,16 +86,19 @@ class Yard:
 def open_yard(directory: Path, redis_url: str, **more: Any) -> Iterator[Yard]:
     (directory / "store").mkdir()
     (directory / "in").mkdir()
+    quick = {
+        "lease": timedelta(seconds=3),
+        "lease_renewal": timedelta(seconds=0.5),
+        "advert_lifetime": timedelta(seconds=8),
+        "upkeep": timedelta(seconds=0.5),
+        "bell_patience": timedelta(seconds=2),
+        "attempts_max": 3,
+    }
     settings = load_settings(
         redis_url=redis_url,
         model_store=directory / "store",
         image_roots=(directory / "in",),
-        lease=timedelta(seconds=3),
-        lease_renewal=timedelta(seconds=0.5),
-        advert_lifetime=timedelta(seconds=8),
-        upkeep=timedelta(seconds=0.5),
-        bell_patience=timedelta(seconds=2),
-        **{"attempts_max": 3, **more},
+        **{**quick, **more},
     )
     with connect(settings) as client, bell_app(settings) as app:
         yield Yard(directory, settings, client, Ledger(client, settings), Registry(client, settings), app)

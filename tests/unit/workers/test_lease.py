@@ -1,4 +1,5 @@
 import threading
+import time
 from datetime import timedelta
 from types import SimpleNamespace
 
@@ -103,3 +104,13 @@ def test_nothing_is_renewed_before_the_first_interval_is_over():
         lease.check()
 
     assert ledger.renewals == 0
+
+
+def test_after_a_failure_it_does_not_wait_for_the_next_renewal_to_be_due():
+    ledger = ToldLedger("held", redis.TimeoutError("cut off"), "held")
+    seldom = SimpleNamespace(lease_renewal=timedelta(seconds=2))
+    with LeaseKeeper(ledger, CLAIM, seldom):
+        wait_until(lambda: ledger.renewals == 2, that="a renewal fails")
+        failed_s = time.monotonic()
+        wait_until(lambda: ledger.renewals == 3, that="it is tried again")
+    assert time.monotonic() - failed_s < 1.5
