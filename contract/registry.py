@@ -4,7 +4,6 @@ Writers are workers alone. An advert lives a few seconds past its last refresh, 
 model stays known for `registry_lifetime` after the last worker saw it: a fleet that sleeps at night keeps its models.
 """
 
-import time
 from typing import Literal
 
 import redis
@@ -48,11 +47,12 @@ class Registry:
     # Models
 
     def publish_model(self, spec: ModelSpec) -> None:
+        now_s = self._now_s()
         with self._redis.pipeline(transaction=True) as pipe:
             pipe.set(keys.model(spec.ref), spec.model_dump_json(by_alias=True), px=self._settings.registry_lifetime)
-            pipe.zadd(keys.MODELS, {spec.ref: time.time()})
+            pipe.zadd(keys.MODELS, {spec.ref: now_s})
             pipe.pexpire(keys.MODELS, self._settings.registry_lifetime)
-            pipe.zadd(keys.QUEUES, {queue_name(spec.needs): int(time.time() * 1000)})
+            pipe.zadd(keys.QUEUES, {queue_name(spec.needs): int(now_s * 1000)})
             pipe.pexpire(keys.QUEUES, self._settings.registry_lifetime)
             pipe.execute()
 
@@ -89,9 +89,10 @@ class Registry:
     # Adverts
 
     def publish_advert(self, advert: Advert) -> None:
+        now_s = self._now_s()
         with self._redis.pipeline(transaction=True) as pipe:
             pipe.set(keys.advert(advert.node), advert.model_dump_json(), px=self._settings.advert_lifetime)
-            pipe.zadd(keys.ADVERTS, {advert.node: time.time()})
+            pipe.zadd(keys.ADVERTS, {advert.node: now_s})
             pipe.pexpire(keys.ADVERTS, self._settings.registry_lifetime)
             pipe.execute()
 
@@ -113,7 +114,7 @@ class Registry:
 
     def queues_in_use(self) -> list[str]:
         """Queues that a task was put on within `registry_lifetime`, or that a known model needs."""
-        oldest_ms = (time.time() - self._settings.registry_lifetime.total_seconds()) * 1000
+        oldest_ms = (self._now_s() - self._settings.registry_lifetime.total_seconds()) * 1000
         queues: list[str] = self._redis.zrangebyscore(keys.QUEUES, oldest_ms, "+inf")
         return queues
 
@@ -130,6 +131,11 @@ class Registry:
     def rejects(self) -> dict[str, int]:
         counts: dict[str, str] = self._redis.hgetall(keys.REJECTS)
         return {code: int(count) for code, count in counts.items()}
+
+    def _now_s(self) -> float:
+        """By Redis' clock, as in the ledger: those of two machines may be days apart."""
+        seconds, microseconds = self._redis.time()
+        return int(seconds) + int(microseconds) / 1e6
 
 
 def _read_spec(text: str) -> ModelSpec | None:

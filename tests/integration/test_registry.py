@@ -1,5 +1,6 @@
 """The registry against a real Redis: what is there, who lives, and that nothing stays for ever."""
 
+import time
 from datetime import timedelta
 
 import pytest
@@ -208,3 +209,16 @@ def test_every_key_of_the_registry_is_documented_and_has_a_lifetime(registry, re
         "vedette:rejects",
     ]
     assert redis_client.pttl(keys.advert("small@yard")) <= settings.advert_lifetime.total_seconds() * 1000
+
+
+def test_times_are_redis_own_whatever_the_clock_here(registry, redis_client, monkeypatch):
+    monkeypatch.setattr(time, "time", lambda: 4_000_000_000.0)  # a machine that thinks it is 2096
+
+    registry.publish_model(spec("defects"))
+    registry.publish_advert(advert("far@ahead"))
+
+    now_s = redis_client.time()[0]
+    for key, per_s in ((keys.MODELS, 1), (keys.ADVERTS, 1), (keys.QUEUES, 1000)):
+        [(_, score)] = redis_client.zrange(key, 0, -1, withscores=True)
+        assert abs(score / per_s - now_s) < 60
+    assert registry.queues_in_use() == redis_client.zrange(keys.QUEUES, 0, -1)
