@@ -8,6 +8,10 @@
     ├── QueueNameError       queue_name            a queue name that no requirement spells
     ├── ModelUnknown         model_unknown         no such model in the registry
     ├── ModelBroken          model_broken          a model in the store that cannot be read or run
+    │   └── ModelUnavailable model_unavailable     the store is away, or the cache is full: may work later
+    ├── ModelExists          model_exists          (workers) the store has this version already
+    ├── ModelSourceError     model_source          (workers) what was to become a model cannot be fetched, or is none
+    ├── LabelsError          labels_invalid        (workers) a file of labels that cannot be read
     ├── NoCapableWorker      no_capable_worker     the model is known, but no live worker can run it
     ├── JobUnknown           job_unknown           no such job, or its lifetime is over
     ├── JobClosed            job_closed            the job was cancelled or finished while work was added
@@ -56,6 +60,22 @@ class ModelUnknown(VedetteError):
 
 class ModelBroken(VedetteError):
     code = "model_broken"
+
+
+class ModelUnavailable(ModelBroken):
+    code = "model_unavailable"
+
+
+class ModelExists(VedetteError):
+    code = "model_exists"
+
+
+class ModelSourceError(VedetteError):
+    code = "model_source"
+
+
+class LabelsError(VedetteError):
+    code = "labels_invalid"
 
 
 class NoCapableWorker(VedetteError):
