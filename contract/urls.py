@@ -1,4 +1,4 @@
-"""Addresses of Redis, as they may be shown."""
+"""Addresses of Redis and of models, as they may be shown."""
 
 import re
 from typing import Final
@@ -13,3 +13,8 @@ def shown_url(url: str) -> str:
     """`url` without its password, for logs and errors. Works on malformed ones too: an error is about to show them."""
     shape = _USERINFO if _USERINFO.search(url) else _BAD_USERINFO
     return _QUERY.sub(r"\g<name>***", shape.sub(r"://\g<user>:***@", url))
+
+
+def shown_address(url: str) -> str:
+    """`url` without its password, query and fragment: a signed address carries its key in the query."""
+    return re.split(r"[?#]", shown_url(url), maxsplit=1)[0] if "://" in url else url
