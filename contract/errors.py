@@ -10,6 +10,7 @@
     ├── ModelBroken          model_broken          a model in the store that cannot be read or run
     │   └── ModelUnavailable model_unavailable     the store is away, or the cache is full: may work later
     ├── ModelExists          model_exists          (workers) the store has this version already
+    ├── ModelStoreError      model_store           (workers) the model store cannot be written
     ├── ModelSourceError     model_source          (workers) what was to become a model cannot be fetched, or is none
     ├── LabelsError          labels_invalid        (workers) a file of labels that cannot be read
     ├── NoCapableWorker      no_capable_worker     the model is known, but no live worker can run it
@@ -68,6 +69,10 @@ class ModelUnavailable(ModelBroken):
 
 class ModelExists(VedetteError):
     code = "model_exists"
+
+
+class ModelStoreError(VedetteError):
+    code = "model_store"
 
 
 class ModelSourceError(VedetteError):

@@ -114,11 +114,17 @@ class ModelSpec(Part):
 def read_spec(path: Path) -> ModelSpec:
     """The spec in `path`; ModelBroken names the file, the field and what was expected."""
     try:
-        return ModelSpec.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return parse_spec(path.read_bytes(), str(path))
     except OSError as error:
         raise ModelBroken(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def parse_spec(content: bytes, shown: str) -> ModelSpec:
+    """The same of the content of a model.toml that is elsewhere, named `shown`."""
+    try:
+        return ModelSpec.model_validate(tomllib.loads(content.decode()))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ModelBroken(f"{path}: not valid TOML: {error}") from None
+        raise ModelBroken(f"{shown}: not valid TOML: {error}") from None
     except ValidationError as error:
         flaws = "; ".join(f"{'.'.join(map(str, item['loc'])) or 'file'}: {item['msg']}" for item in error.errors())
-        raise ModelBroken(f"{path}: {flaws}") from None
+        raise ModelBroken(f"{shown}: {flaws}") from None

@@ -14,9 +14,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from redis.connection import parse_url
 
 from contract.errors import SettingsError
-from contract.memory import parse_bytes
+from contract.memory import GIB, parse_bytes
 from contract.sentinel_url import SentinelAddress, is_sentinel_url, parse_sentinel_url
-from contract.urls import shown_url
+from contract.urls import parse_place, shown_address, shown_url
 
 PREFIX: Final = "VEDETTE_"
 
@@ -49,8 +49,12 @@ class Settings(BaseSettings):
     task_timeout: timedelta = timedelta(minutes=30)
     #: Images in one task, the unit of delivery. Smaller spreads better, larger rings less.
     task_images: int = Field(default=32, ge=1, le=10_000)
-    #: Directory of models, laid out <name>/<version>/{saved_model.pb, model.toml}; None: the bundled ones.
-    model_store: Path | None = None
+    #: Models, laid out <name>/<version>/{saved_model.pb, model.toml}: a directory or a URL; None: the bundled ones.
+    model_store: Path | str | None = None
+    #: Where workers keep models of a store that is a URL; None: the user's cache directory.
+    model_cache: Path | None = None
+    #: Bytes of models that stay there. The least recently used go first.
+    model_cache_bytes: int = Field(default=20 * GIB, ge=1)
     #: Directories that image paths may lie in, after links are followed. Separated by ":" in the environment.
     image_roots: Annotated[tuple[Path, ...], NoDecode] = (Path("/"),)
     #: Encoded size above which an image is refused unread.
@@ -81,7 +85,12 @@ class Settings(BaseSettings):
             raise ValueError(expected) from None
         return url
 
-    @field_validator("image_bytes_max", mode="before")
+    @field_validator("model_store", mode="before")
+    @classmethod
+    def _store_place(cls, value: Any) -> Any:
+        return parse_place(value) if isinstance(value, str) else value
+
+    @field_validator("image_bytes_max", "model_cache_bytes", mode="before")
     @classmethod
     def _amount(cls, value: Any) -> Any:
         return parse_bytes(value) if isinstance(value, str) else value
@@ -138,7 +147,8 @@ def load_settings(**overrides: Any) -> Settings:
 
 def _explain(item: dict[str, Any]) -> str:
     name = PREFIX + str(item["loc"][0]).upper() if item["loc"] else PREFIX + "*"
-    return f"{name}={shown_url(str(item['input']))}: {item['msg'].removeprefix('Value error, ')}"
+    shown = shown_address if name == PREFIX + "MODEL_STORE" else shown_url
+    return f"{name}={shown(str(item['input']))}: {item['msg'].removeprefix('Value error, ')}"
 
 
 def _unlike(name: str, value: timedelta, relation: str, other: str, bound: timedelta) -> str:

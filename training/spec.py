@@ -5,17 +5,15 @@ last: the digest covers the files as they are now.
 """
 
 import argparse
-import tomllib
 from pathlib import Path
 
+from contract.model_spec import FILE_NAME, ModelSpec
 from training import evaluate, measure, training_report
 from training.names import INPUT_NAME, LARGE, MODELS, SIGNATURE_KEY, SMALL, VERSION
-from training.toml_text import table
 from training.views import VIEW_PX
 from vedette.plates import LABELS
 from workers.store import directory_digest
-
-FILE_NAME = "model.toml"
+from workers.store.spec_text import spec_toml
 
 #: Image that a worker's memory must hold one of: the full frame of a common camera, where the size costs memory.
 IMAGE_MEGAPIXELS = {SMALL: 1.0, LARGE: 24.0}
@@ -30,36 +28,31 @@ def model_toml(name: str, version_directory: Path, work: Path) -> str:
     """The text of model.toml for the export `name`."""
     accuracy, measurement = evaluate.read(work), measure.read(work)
     judged, needed = accuracy["models"][name], measurement["models"][name]
-    parts = [
-        table("", {
-            "schema": 1, "name": name, "version": VERSION, "digest": directory_digest(version_directory),
-            "description": DESCRIPTIONS[name], "license": "MIT",
-            "source": "rendered and trained by training/ of this repository",
-        }),
-        table("labels", {str(class_id): label for class_id, label in LABELS.items()}),
-        table("signature", {
+    return spec_toml(ModelSpec.model_validate({
+        "schema": 1, "name": name, "version": VERSION, "digest": directory_digest(version_directory),
+        "description": DESCRIPTIONS[name], "license": "MIT",
+        "source": "rendered and trained by training/ of this repository",
+        "labels": {str(class_id): label for class_id, label in LABELS.items()},
+        "signature": {
             "key": SIGNATURE_KEY, "input": INPUT_NAME, "input_dtype": "uint8", "batch": "dynamic",
             "resizes_to_px": VIEW_PX if name == SMALL else 0,
-        }),
-        table("requirement", {"cpu": "any", "features": [], "image_megapixels": IMAGE_MEGAPIXELS[name]}),
-        table("memory", {
+        },
+        "requirement": {"cpu": "any", "features": [], "image_megapixels": IMAGE_MEGAPIXELS[name]},
+        "memory": {
             "base_bytes": needed["base_bytes"], "per_image_bytes": needed["per_image_bytes"],
             "per_megapixel_bytes": needed["per_megapixel_bytes"], "measured": measurement["measured"],
-        }),
-        table("throughput", {
+        },
+        "throughput": {
             "default_batch": needed["default_batch"], "images_per_s": needed["images_per_s"],
             "measured": measurement["measured"],
-        }),
-        table("accuracy", {
+        },
+        "accuracy": {
             "metric": "mAP@0.5", "value": round(judged["value"], 4),
             "per_class": {label: round(value, 4) for label, value in judged["per_class"].items()},
             "plates": accuracy["plates"], "seed": accuracy["seed"], "measured": accuracy["measured"],
             "train_command": training_report.read(work)["measured"]["command"],
-        }),
-    ]  # fmt: skip
-    text = "\n".join(parts)
-    tomllib.loads(text)
-    return text
+        },
+    }))  # fmt: skip
 
 
 def main() -> None:

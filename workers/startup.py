@@ -16,6 +16,7 @@ from workers.hardware.plan import Caps
 from workers.hardware.probe import measure, warnings
 from workers.options import caps_from
 from workers.preflight import run_preflight
+from workers.store import ModelStore
 
 
 def prepare_worker(conf: Any, options: dict[str, Any], **_signal: Any) -> None:
@@ -23,6 +24,7 @@ def prepare_worker(conf: Any, options: dict[str, Any], **_signal: Any) -> None:
     try:
         _refuse_what_cannot_work(options)
         settings = load_settings()
+        ModelStore(settings)  # says so if its protocol needs a package that is missing
         files = read_machine()
         capability = measure(files, caps_from(options))
         for warning in warnings(files, capability):

@@ -25,8 +25,9 @@ class FileServer:
     statuses: list[int] = field(default_factory=list)
     #: Path and Range header (or "") of each request.
     requests: list[tuple[str, str]] = field(default_factory=list)
-    #: Waited for before a body is sent.
+    #: Waited for when half of a body is sent, of files with this ending.
     gate: threading.Event | None = None
+    gated: str = ""
 
     def url(self, path: str = "") -> str:
         return f"http://127.0.0.1:{self.port}/{path}"
@@ -72,7 +73,7 @@ def file_server(root: Path, **how: Any) -> Iterator[FileServer]:
             self.end_headers()
             body = content[start:]
             body = body[: served.break_after.pop(0)] if served.break_after else body
-            if served.gate is not None:
+            if served.gate is not None and self.path.endswith(served.gated):
                 self.wfile.write(body[: len(body) // 2])
                 self.wfile.flush()
                 served.gate.wait(30)

@@ -39,7 +39,7 @@ class Yard:
 
     @property
     def store(self) -> Path:
-        assert self.settings.model_store is not None
+        assert isinstance(self.settings.model_store, Path)
         return self.settings.model_store
 
     @property

@@ -28,8 +28,8 @@ class LoadedModels:
         return self._loaded.get(digest)
 
     def spec(self, ref: str, digest: str) -> ModelSpec:
-        """What the store says of the model `name@version`; ModelBroken when it has no such files."""
-        return self._store.find(ref, digest)[0]
+        """What the store says of the model `name@version`; ModelBroken when it has no such model."""
+        return self._store.spec(ref, digest)
 
     def get(self, ref: str, digest: str) -> SavedModel:
         """The model `name@version`, loaded now if it isn't yet. ModelBroken when the store has no such model."""
@@ -41,6 +41,7 @@ class LoadedModels:
         spec, directory = self._store.find(ref, digest)
         for unneeded in to_unload([model.spec for model in self._loaded.values()], spec, self._share_bytes):
             del self._loaded[unneeded]
+            self._store.release(unneeded)
         self._loaded[digest] = SavedModel(directory, spec)
         return self._loaded[digest]
 

@@ -162,7 +162,8 @@ def _receive(response: "requests.Response", url: str, part: _Part, progress: Pro
     if (total_bytes or 0) > limits.bytes_max:
         part.drop()
         raise ModelSourceError(f"{shown_address(url)}: has {total_bytes} bytes, more than {limits.bytes_max}")
-    if total_bytes is not None and (lack := lack_of_space(part.path.parent, total_bytes - done_bytes)):
+    to_come_bytes = (total_bytes or 0) - done_bytes
+    if to_come_bytes > _CHUNK_BYTES and (lack := lack_of_space(part.path.parent, to_come_bytes)):
         part.drop()
         raise ModelSourceError(f"{shown_address(url)}: {lack}")
     with part.path.open("ab") as file:

@@ -15,24 +15,33 @@ from workers.remote.http import NotThere, Progress, quiet
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
-_OWN: Final = "fsspec."
+_OWN: Final = "fsspec"
 
 
-def file_system(url: str) -> "tuple[AbstractFileSystem, str]":
-    """The file system that `url` is on, and its path there. SettingsError names the package that is not installed."""
+def check_protocol(url: str) -> None:
+    """SettingsError names the package that fsspec lacks for `url`. Opens nothing, starts no thread."""
     import fsspec  # a quarter of a second, and most workers never need it
     from fsspec.registry import known_implementations
 
     protocol = url.partition("://")[0]
-    known = known_implementations.get(protocol)
-    if known is None and protocol not in fsspec.available_protocols():
-        raise SettingsError(f"{shown_address(url)}: fsspec knows no protocol {protocol!r}")
+    known = known_implementations.get(protocol, {})
+    try:
+        fsspec.get_filesystem_class(protocol)
+    except ValueError:
+        raise SettingsError(f"{shown_address(url)}: fsspec knows no protocol {protocol!r}") from None
+    except ImportError as error:
+        package = known.get("class", _OWN).partition(".")[0]
+        remedy = str(error) if package == "fsspec" else f"install the package {package}: pip install {package}"
+        raise SettingsError(f"{shown_address(url)}: {protocol} needs one more package; {remedy}") from None
+
+
+def _file_system(url: str) -> "tuple[AbstractFileSystem, str]":
+    """The file system that `url` is on, and its path there. Those of s3 and gs have a thread from now on."""
+    import fsspec
+
+    check_protocol(url)
     try:
         return fsspec.core.url_to_fs(url)  # type: ignore[no-any-return]
-    except ImportError as error:
-        package = str((known or {}).get("class", _OWN)).partition(".")[0] + "."
-        remedy = str(error) if package == _OWN else f"install the package {package[:-1]}: pip install {package[:-1]}"
-        raise SettingsError(f"{shown_address(url)}: {protocol} needs one more package; {remedy}") from None
     except Exception as error:
         raise ModelSourceError(_told(url, error)) from None
 
@@ -41,7 +50,7 @@ class Objects:
     """Files below one address. Names are relative to it, with `/`."""
 
     def __init__(self, url: str) -> None:
-        self._fs, root = file_system(url)
+        self._fs, root = _file_system(url)
         self._root = root.rstrip("/")
         self.shown = shown_address(url)
 

@@ -19,7 +19,7 @@ from contract.settings import load_settings
 from workers.findings import findings
 from workers.hardware.probe import describe, telling_features
 from workers.memory.blackbox import read_all
-from workers.store import ModelStore
+from workers.store.watch import StoreWatch
 from workers.warm_up import WarmUp, warm_queue
 
 logger = get_logger(__name__)
@@ -38,7 +38,7 @@ class Advertise(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no
         self._settings = load_settings()
         self._redis = connect(self._settings, patient=False)
         self._registry = Registry(self._redis, self._settings)
-        self._store = ModelStore(self._settings)
+        self._watch = StoreWatch(self._settings)
         self._found = findings()
         self._capability: Capability = self._found.capability
         self._listening: list[str] = []
@@ -47,7 +47,7 @@ class Advertise(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no
         self._redis_was_away = False
         self._open = False
         self._knows_its_store = False
-        self._warm_up = WarmUp(self._found.boxes, self._settings.preflight_timeout.total_seconds())
+        self._warm_up = WarmUp(self._found.boxes, self._settings.task_timeout.total_seconds())
 
     def start(self, consumer: Any) -> None:
         for line in describe(self._capability):
@@ -61,6 +61,7 @@ class Advertise(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no
         """Withdraws the advert first, so that nothing more is routed to a worker that is leaving."""
         if self._timer is not None:
             self._timer.cancel()
+        self._watch.stop()
         try:
             self._registry.withdraw_advert(consumer.hostname)
         except RedisTrouble:
@@ -79,7 +80,8 @@ class Advertise(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no
             return
         try:
             if self._upkeeps % _UPKEEPS_PER_STORE_SCAN == 0:
-                self._publish_models(consumer)
+                self._watch.look()
+            self._publish_models(consumer)
             self._publish_warm_ones()
             self._upkeeps += 1
             self._listen(consumer, self._wanted(consumer))
@@ -93,7 +95,8 @@ class Advertise(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no
             self._redis_was_away = False
 
     def _publish_models(self, consumer: Any) -> None:
-        for spec in self._store.specs():
+        found = self._watch.found()
+        for spec in found:
             fits = satisfies(self._capability, spec.needs)
             if not (self._knows_its_store and fits):
                 self._warm_up.spare(spec)
@@ -105,8 +108,8 @@ class Advertise(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no
             elif may_publish is None:
                 self._warm_up.begin(consumer.app, spec, consumer.hostname, self._capability.slots)
                 # Should this worker end before its slots have answered, the messages are for nobody.
-                self._redis.pexpire(warm_queue(consumer.hostname), self._settings.preflight_timeout)
-        self._knows_its_store = True
+                self._redis.pexpire(warm_queue(consumer.hostname), self._settings.task_timeout)
+        self._knows_its_store = self._knows_its_store or bool(found)
 
     def _publish_warm_ones(self) -> None:
         for spec, outcome, text in self._warm_up.finished():

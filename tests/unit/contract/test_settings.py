@@ -23,6 +23,11 @@ from contract.settings import Settings, load_settings
         ("VEDETTE_IMAGE_ROOTS", "/images:/archive", "image_roots", (Path("/images"), Path("/archive"))),
         ("VEDETTE_IMAGE_ROOTS", "/images:", "image_roots", (Path("/images"),)),
         ("VEDETTE_MODEL_STORE", "/models", "model_store", Path("/models")),
+        ("VEDETTE_MODEL_STORE", "file:///my%20models", "model_store", Path("/my models")),
+        ("VEDETTE_MODEL_STORE", "s3://bucket/models/", "model_store", "s3://bucket/models"),
+        ("VEDETTE_MODEL_STORE", "https://u:p@host:8443/models", "model_store", "https://u:p@host:8443/models"),
+        ("VEDETTE_MODEL_CACHE", "/cache", "model_cache", Path("/cache")),
+        ("VEDETTE_MODEL_CACHE_BYTES", "512m", "model_cache_bytes", 512 * MIB),
         ("VEDETTE_TASK_IMAGES", "8", "task_images", 8),
         # Compose writes an empty variable for `${NAME:-}`: it counts as not set.
         ("VEDETTE_MODEL_STORE", "", "model_store", None),
@@ -53,6 +58,9 @@ def test_variables_as_operators_write_them(monkeypatch, variable, text, field, v
         ("VEDETTE_ATTEMPTS_MAX", "many", "Input should be a valid integer"),
         ("VEDETTE_TASK_IMAGES", "10001", "Input should be less than or equal to 10000"),
         ("VEDETTE_IMAGE_BYTES_MAX", "big", "'big' is no amount of memory; write for example 512m, 1.5g or 4GiB"),
+        ("VEDETTE_MODEL_STORE", "s3://", "expected a directory, or a URL without a query such as https://host/models"),
+        ("VEDETTE_MODEL_STORE", "file://host/models", "expected a directory, or a URL"),
+        ("VEDETTE_MODEL_CACHE_BYTES", "0", "'0' is no amount of memory"),
         ("VEDETTE_IMAGE_ROOTS", "images", "expected absolute directories separated by ':'"),
         ("VEDETTE_IMAGE_ROOTS", ":", "expected absolute directories separated by ':'"),
     ],
@@ -122,6 +130,15 @@ def test_a_wrong_redis_url_does_not_show_its_password(monkeypatch):
 
     assert "rdis://:***@host:6379/0" in str(refused.value)
     assert "secret" not in str(refused.value)
+
+
+def test_a_wrong_model_store_does_not_show_its_secrets(monkeypatch):
+    monkeypatch.setenv("VEDETTE_MODEL_STORE", "https://me:secret@host/models?token=hidden")
+
+    with pytest.raises(SettingsError) as refused:
+        load_settings()
+
+    assert str(refused.value).startswith("VEDETTE_MODEL_STORE=https://me:***@host/models: expected a directory")
 
 
 def test_every_setting_stands_in_the_operators_table():
