@@ -6,11 +6,12 @@ that whoever knows a signature that no exporter form of ours recognises can writ
 TensorFlow Object Detection API. docs/models.md explains the fields; `workers.engine` acts on them.
 """
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Triple = tuple[float, float, float]
+Positive = Annotated[float, Field(gt=0)]
 Pixels = Annotated[int, Field(ge=1, le=65_536)]
 
 #: y and x as the model gives them: corners (`yxyx`, `xyxy`), corner and size (`xywh`), or centre and size (`cxcywh`).
@@ -35,7 +36,7 @@ class Signature(Part):
     input_dtype: Literal["uint8", "float32", "encoded"] = "uint8"
     #: For float32: what the tensor holds is (pixel - mean) / std, by channel, of pixels from 0 to 255.
     mean: Triple = (0.0, 0.0, 0.0)
-    std: Triple = (1.0, 1.0, 1.0)
+    std: tuple[Positive, Positive, Positive] = (1.0, 1.0, 1.0)
     #: `nhwc`: [batch, height, width, 3]; `nchw`: [batch, 3, height, width].
     layout: Literal["nhwc", "nchw"] = "nhwc"
     #: `dynamic`: any number of same-sized images in a call; `one`: exactly one; a number: exactly so many.
@@ -79,7 +80,10 @@ class BoxesOutputs(Part):
 
 
 class RowsOutputs(Part):
-    """Finished detections in one tensor [B, N, columns]: EfficientDet of google/automl (TF1), YOLO with NMS."""
+    """Finished detections in one tensor [B, N, columns]: EfficientDet of google/automl (TF1), YOLO with NMS.
+
+    A row of score 0 or of class -1 is none.
+    """
 
     kind: Literal["rows"] = "rows"
     tensor: str
@@ -90,9 +94,16 @@ class RowsOutputs(Part):
     order: BoxOrder = "yxyx"
     units: BoxUnits = "fraction"
 
+    @model_validator(mode="after")
+    def _columns_make_a_detection(self) -> Self:
+        missing = [name for name in ("box0", "box1", "box2", "box3", "score") if self.columns.count(name) != 1]
+        if missing:
+            raise ValueError(f"columns must hold each of {', '.join(missing)} once")
+        return self
+
 
 class CandidatesOutputs(Part):
-    """Decoded boxes [B, A, 4] and the scores of every class [B, A, C], before suppression."""
+    """Decoded boxes [B, A, 4], [B, A, 1, 4] or [B, A, C, 4] and scores [B, A, C], before suppression."""
 
     kind: Literal["candidates"] = "candidates"
     boxes: str
@@ -151,15 +162,25 @@ class AnchorsOutputs(Part):
     min_level: int = Field(default=3, ge=1, le=10)
     max_level: int = Field(default=7, ge=1, le=10)
     scales: int = Field(default=3, ge=1, le=16)
-    #: Height to width, or width to height, as the exporter has it: see `workers.engine`.
-    aspect_ratios: tuple[float, ...] = (0.5, 1.0, 2.0)
+    #: Height to width. At each point all scales of the first ratio come first.
+    aspect_ratios: tuple[Positive, ...] = (0.5, 1.0, 2.0)
     anchor_size: float = Field(default=4.0, gt=0)
-    #: By which y, x, height and width regressions are multiplied before they are applied.
+    #: Where in its cell an anchor's centre stands: 0 its upper left corner (KerasHub), 0.5 its middle.
+    centre: float = Field(default=0.0, ge=0, le=1)
+    #: Whether sizes are cut and corners rounded to whole pixels (KerasHub).
+    whole_px: bool = True
+    #: By which the four regressions, as they are ordered, are multiplied before they are applied.
     variance: tuple[float, float, float, float] = (1.0, 1.0, 1.0, 1.0)
     #: Of the regression's four numbers.
     order: Literal["cycxhw", "cxcywh"] = "cxcywh"
     first_class: int = 0
     suppression: Suppression = Suppression()
+
+    @model_validator(mode="after")
+    def _levels_ascend(self) -> Self:
+        if self.min_level > self.max_level:
+            raise ValueError(f"min_level {self.min_level} is above max_level {self.max_level}")
+        return self
 
 
 Outputs = Annotated[

@@ -93,6 +93,12 @@ class ModelSpec(Part):
         tier_for(self._bytes_for_one())
         return self
 
+    @model_validator(mode="after")
+    def _outputs_without_a_batch_axis_are_of_one_image(self) -> Self:
+        if self.outputs.kind == "boxes" and not self.outputs.batched and self.signature.batch != "one":
+            raise ValueError('outputs.batched = false needs signature.batch = "one"')
+        return self
+
     @property
     def ref(self) -> str:
         """`name@version`, how messages and results name it."""

@@ -89,7 +89,7 @@ def test_a_signature_of_one_image_gets_one_at_a_time(store):
     one = SavedModel(store.root / "a" / "1", spec.model_copy(update={"signature": Signature(batch="one")}))
     sizes = []
     call = one._call
-    one._call = lambda **inputs: sizes.append(inputs["input_tensor"].shape[0]) or call(**inputs)
+    one._call = lambda images: sizes.append(images.shape[0]) or call(images)
 
     assert [len(raw.boxes) for raw in one.detect(TWO_PIXELS)] == [0, 1]
     assert sizes == [1, 1]
