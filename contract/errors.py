@@ -8,7 +8,8 @@
     ├── QueueNameError       queue_name            a queue name that no requirement spells
     ├── ModelUnknown         model_unknown         no such model in the registry
     ├── ModelBroken          model_broken          a model in the store that cannot be read or run
-    │   └── ModelUnavailable model_unavailable     the store is away, or the cache is full: may work later
+    │   ├── ModelUnavailable model_unavailable     the store is away, or the cache is full: may work later
+    │   └── SignatureUnknown signature_unknown     nobody can tell how to feed the model or read what it gives
     ├── ModelExists          model_exists          (workers) the store has this version already
     ├── ModelStoreError      model_store           (workers) the model store cannot be written
     ├── ModelSourceError     model_source          (workers) what was to become a model cannot be fetched, or is none
@@ -65,6 +66,10 @@ class ModelBroken(VedetteError):
 
 class ModelUnavailable(ModelBroken):
     code = "model_unavailable"
+
+
+class SignatureUnknown(ModelBroken):
+    code = "signature_unknown"
 
 
 class ModelExists(VedetteError):

@@ -7,6 +7,7 @@ from contract.capability import Capability
 from contract.ledger import DeadLetter
 from contract.memory import parse_bytes
 from contract.messages import Detection, Failure, FailureCode, ImageRef, ImageResult, JobOptions
+from contract.model_io import Outputs, Signature
 from contract.model_spec import ModelSpec
 from contract.registry import Advert
 
@@ -45,6 +46,12 @@ def spec_fields(
 
 def spec(name: str = "defects-small", version: str = "1", **fields: Any) -> ModelSpec:
     return ModelSpec.model_validate(spec_fields(name, version, **fields))
+
+
+def spec_with(signature: Signature, outputs: Outputs, **fields: Any) -> ModelSpec:
+    """Of a model that is fed and read so."""
+    told = {"signature": signature.model_dump(), "outputs": outputs.model_dump()}
+    return ModelSpec.model_validate({**spec_fields(name="tried"), **told, **fields})
 
 
 def capability(memory: str = "2g", cpu_level: str = "x86_64_v3", **fields: Any) -> Capability:

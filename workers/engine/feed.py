@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import cv2
 import numpy as np
@@ -19,6 +20,20 @@ _PNG_LEAST_EFFORT = (cv2.IMWRITE_PNG_COMPRESSION, 1)
 class Feed:
     def __init__(self, signature: Signature) -> None:
         self._signature = signature
+
+    @property
+    def dtype(self) -> str:
+        """Of the tensor, as TensorFlow names it."""
+        return "string" if self._signature.input_dtype == "encoded" else self._signature.input_dtype
+
+    @property
+    def shape(self) -> tuple[int | None, ...]:
+        """Of the tensor; None for what differs from call to call."""
+        batch: Any = {"dynamic": None, "one": 1}.get(str(self._signature.batch), self._signature.batch)
+        if self._signature.input_dtype == "encoded":
+            return (batch,)
+        height, width = self._signature.size_px or (None, None)
+        return (batch, height, width, 3) if self._signature.layout == "nhwc" else (batch, 3, height, width)
 
     def calls(self, images: Images) -> Iterator[tuple[Images, int]]:
         """What goes in each call, [B, H, W, 3], and how many of it are images: the last call may be filled up."""

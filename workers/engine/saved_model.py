@@ -10,7 +10,9 @@ import tensorflow as tf
 from contract.errors import ModelBroken
 from contract.model_spec import ModelSpec
 from workers.engine.feed import Feed
+from workers.engine.geometry import Geometry
 from workers.engine.readers import RawDetections, reader_for
+from workers.engine.readers.base import Fetched
 
 __all__ = ["RawDetections", "SavedModel"]
 
@@ -21,7 +23,7 @@ class SavedModel:
     def __init__(self, directory: Path, spec: ModelSpec) -> None:
         """Raises ModelBroken when `directory` is no SavedModel or lacks the signature; memory errors pass through."""
         self.spec = spec
-        self._feed = Feed(spec.signature)
+        self.feed = Feed(spec.signature)
         self._reader = reader_for(spec.outputs)
         try:
             # The signature alone doesn't keep the variables alive.
@@ -49,20 +51,40 @@ class SavedModel:
                 f"not {spec.signature.input} and nothing else"
             )
 
+        takes = signature.structured_input_signature[1][spec.signature.input]
+        # Not left to TensorFlow: a call with a shape that the signature excludes may run, and give nonsense.
+        if takes.dtype.name != self.feed.dtype or not _takes(takes.shape, self.feed.shape):
+            raise ModelBroken(
+                f"{spec.ref}: {spec.signature.input} takes {takes.dtype.name} {_shape_text(takes.shape)}, and its "
+                f"model.toml says {self.feed.dtype} {_shape_text(self.feed.shape)}"
+            )
+
     def detect(self, images: npt.NDArray[np.uint8]) -> list[RawDetections]:
         """Runs uint8 RGB images [N, H, W, 3]; one RawDetections per image, in order.
 
         ValueError when an output can't be what the spec says it is.
         """
         found: list[RawDetections] = []
-        for part, count in self._feed.calls(images):
-            found += self._run(part)[:count]
+        for part, count in self.feed.calls(images):
+            found += self._reader.read(*self.fetch(part))[:count]
         return found
 
-    def _run(self, images: npt.NDArray[np.uint8]) -> list[RawDetections]:
-        tensor, geometry = self._feed.tensor(images)
+    def fetch(self, images: npt.NDArray[np.uint8]) -> tuple[Fetched, Geometry]:
+        """One call: the tensors that the spec's outputs name, and where the images lay in what was fed."""
+        tensor, geometry = self.feed.tensor(images)
         outputs = self._call(tf.constant(tensor))
-        return self._reader.read({name: _numbers(value) for name, value in outputs.items()}, geometry)
+        return {name: _numbers(value) for name, value in outputs.items()}, geometry
+
+
+def _takes(takes: Any, given: tuple[int | None, ...]) -> bool:
+    """Whether a tensor's shape allows all that will be given: None allows any size, and means any in `given`."""
+    if takes.rank is None:
+        return True
+    return takes.rank == len(given) and all(side in (None, fed) for side, fed in zip(takes, given, strict=True))
+
+
+def _shape_text(shape: Any) -> str:
+    return f"[{', '.join('?' if side is None else str(side) for side in shape)}]"
 
 
 def _numbers(tensor: Any) -> npt.NDArray[Any]:
