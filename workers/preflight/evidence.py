@@ -2,7 +2,8 @@
 
 import json
 import signal
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 #: What the child does, in order, as "<package> <what>".
@@ -29,6 +30,8 @@ class Evidence:
     stderr_tail: str
     #: The time limit, which the child reached if `exit_code` is None.
     timeout_s: float
+    #: What the child was asked to tell of TensorFlow: `build` (tf.sysconfig.get_build_info), `onednn` (in use or not).
+    facts: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def failing_stage(self) -> str:
@@ -58,3 +61,15 @@ def parse_stages(report: str) -> tuple[Stage, ...]:
         except (ValueError, TypeError, KeyError):
             continue
     return tuple(stages.values())
+
+
+def parse_facts(report: str) -> dict[str, object]:
+    """From the same lines; empty when the child was not asked, or did not get so far."""
+    facts: dict[str, object] = {}
+    for line in report.splitlines():
+        try:
+            said = json.loads(line)
+            facts.update(said["facts"])
+        except (ValueError, TypeError, KeyError):
+            continue
+    return facts

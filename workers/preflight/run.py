@@ -10,7 +10,7 @@ from typing import Final
 from contract.capability import Capability
 from workers.preflight.diagnose import Diagnosis, diagnose
 from workers.preflight.errors import PreflightFailed
-from workers.preflight.evidence import Evidence, parse_stages
+from workers.preflight.evidence import Evidence, parse_facts, parse_stages
 
 _STDERR_TAIL_BYTES: Final = 16 * 1024
 
@@ -30,14 +30,14 @@ def run_preflight(
     return verdict.versions
 
 
-def collect_evidence(timeout: timedelta, env: Mapping[str, str] | None = None) -> Evidence:
-    """Runs the child to its end, or kills it after `timeout`.
+def collect_evidence(timeout: timedelta, env: Mapping[str, str] | None = None, *, facts: bool = False) -> Evidence:
+    """Runs the child to its end, or kills it after `timeout`. `facts`: it tells which TensorFlow it is, too.
 
     Started as a file, not with -m: that would import `workers`, and with it the Celery app. -P keeps the file's
     directory off the path, where its neighbours would pass for top-level modules.
     """
     timeout_s = timeout.total_seconds()
-    command = [sys.executable, "-P", str(Path(__file__).with_name("child.py"))]
+    command = [sys.executable, "-P", str(Path(__file__).with_name("child.py")), *(["--facts"] if facts else [])]
     try:
         child = subprocess.run(
             command,
@@ -53,9 +53,11 @@ def collect_evidence(timeout: timedelta, env: Mapping[str, str] | None = None) -
 
 
 def _evidence(stdout: bytes | None, stderr: bytes | None, exit_code: int | None, timeout_s: float) -> Evidence:
+    report = (stdout or b"").decode(errors="replace")
     return Evidence(
-        stages=parse_stages((stdout or b"").decode(errors="replace")),
+        stages=parse_stages(report),
         exit_code=exit_code,
         stderr_tail=(stderr or b"")[-_STDERR_TAIL_BYTES:].decode(errors="replace"),
         timeout_s=timeout_s,
+        facts=parse_facts(report),
     )

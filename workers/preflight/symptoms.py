@@ -59,7 +59,7 @@ SYMPTOMS: Final = (
     ),
     Symptom(
         r"_ARRAY_API not found|numpy\.dtype size changed|compiled using NumPy 1\.x|compiled against (?:NumPy C-)?"
-        r"(?:API|ABI) version|No module named 'numpy\._?core",
+        r"(?:API|ABI) version|No module named 'numpy\._?core|module 'numpy(?:\.\w+)*' has no attribute",
         "numpy_abi",
         "{package} was built for another major version of NumPy than the one installed.",
         f"Install them together, in a fresh virtual environment: {REINSTALL}",

@@ -131,6 +131,12 @@ def test_illegal_instruction(stage: str, cpu: tuple[str, frozenset[str]], cause:
             "numpy_abi",
             "fresh virtual environment",
         ),
+        (
+            "tensorflow import",
+            "AttributeError: module 'numpy' has no attribute 'exceptions'",  # NumPy 1.24 under TensorFlow 2.21
+            "numpy_abi",
+            "tensorflow was built for another",
+        ),
         ("cv2 import", "ModuleNotFoundError: No module named 'numpy._core'", "numpy_abi", "cv2 was built"),
         ("tensorflow import", "TypeError: Descriptors cannot be created directly.", "protobuf_conflict", "pip check"),
         (
