@@ -64,7 +64,7 @@ class Registry:
         if gone:
             self._redis.zrem(keys.MODELS, *gone)
         specs = [spec for text in texts if text is not None and (spec := _read_spec(text)) is not None]
-        return sorted(specs, key=lambda spec: (spec.name, _version_order(spec.version)))
+        return sorted(specs, key=lambda spec: (spec.name, version_order(spec.version)))
 
     def model(self, name: str) -> ModelSpec:
         """The model called `name`, `name@version` or `name@latest`; ModelUnknown lists what there is."""
@@ -154,6 +154,6 @@ def _read_advert(text: str) -> Advert | None:
         return None
 
 
-def _version_order(version: str) -> tuple[tuple[int, int | str], ...]:
+def version_order(version: str) -> tuple[tuple[int, int | str], ...]:
     """Numbers compare as numbers: 10 comes after 9, and any number before any word."""
     return tuple((0, int(part)) if part.isdigit() else (1, part) for part in version.replace("-", ".").split("."))

@@ -1,5 +1,6 @@
 """Measure a machine: the steps in order, and the lines that a worker's log begins with."""
 
+from collections.abc import Set
 from typing import Final
 
 import archspec.cpu
@@ -48,7 +49,11 @@ def describe(capability: Capability) -> list[str]:
     memory    22.3 GiB per slot, limited by host memory
     slots     1 with 2 threads
     """
-    cpu = [capability.cpu_level, capability.cpu_name, " ".join(telling_features(capability))]
+    cpu = [
+        capability.cpu_level,
+        capability.cpu_name,
+        " ".join(telling_features(capability.cpu_level, capability.cpu_features)),
+    ]
     memory = format_bytes(capability.memory_per_slot_bytes)
     threads = f"{capability.threads} thread{'s' if capability.threads > 1 else ''}"
     return [
@@ -58,10 +63,10 @@ def describe(capability: Capability) -> list[str]:
     ]
 
 
-def telling_features(capability: Capability) -> list[str]:
+def telling_features(cpu_level: str, cpu_features: Set[str]) -> list[str]:
     """Features beyond the CPU level that change the speed of a model, most telling first."""
-    implied = archspec.cpu.TARGETS[capability.cpu_level].features
-    return [feature for feature in _TELLING if feature in capability.cpu_features - implied]
+    implied = archspec.cpu.TARGETS[cpu_level].features
+    return [feature for feature in _TELLING if feature in cpu_features - implied]
 
 
 def warnings(files: MachineFiles, capability: Capability) -> list[str]:

@@ -71,7 +71,10 @@ class Advertise(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no
         """For `celery inspect stats`, and so for Flower's worker page, tab "Other". The advert has every feature."""
         shown = self._capability.model_dump(mode="json", exclude={"cpu_features"})
         return {
-            "capability": {**shown, "cpu_features": telling_features(self._capability)},
+            "capability": {
+                **shown,
+                "cpu_features": telling_features(self._capability.cpu_level, self._capability.cpu_features),
+            },
             "listening": [*filter(is_queue, self._listening)],
         }
 
