@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 from contract.capability import Capability
 from contract.connection import connect, reachable
 from contract.errors import ModelBroken, ModelUnknown, RedisUnreachable
-from contract.model_spec import FILE_NAME, ModelSpec, read_spec
+from contract.model_spec import ModelSpec
 from contract.registry import Registry, version_order
 from contract.settings import Settings
 from contract.urls import shown_url
@@ -113,23 +113,19 @@ def gather_redis(settings: Settings) -> RedisFacts:
     return RedisFacts(url, info=info)
 
 
-def find_model(name: str, settings: Settings) -> tuple[ModelSpec, Path | None]:
-    """The latest of `name`, or `name@version`, with its directory: of the store, else of the registry without one."""
+def find_model(name: str, settings: Settings) -> tuple[ModelSpec, bool]:
+    """The latest of `name`, or `name@version`, of the store, else of the registry; and whether the store has it."""
     wanted, _, version = name.partition("@")
     store = ModelStore(settings)
-    paths = [
-        path
-        for path in store.root.glob(f"*/*/{FILE_NAME}")
-        if path.parent.parent.name == wanted and version in ("", "latest", path.parent.name)
-    ]
-    if paths:
-        path = max(paths, key=lambda path: version_order(path.parent.name))
-        return read_spec(path), path.parent
+    there = [*store.specs()]
+    matching = [spec for spec in there if spec.name == wanted and version in ("", "latest", spec.version)]
+    if matching:
+        return max(matching, key=lambda spec: version_order(spec.version)), True
     try:
         with connect(settings, patient=False) as client, reachable(settings):
-            return Registry(client, settings).model(name), None
+            return Registry(client, settings).model(name), False
     except (RedisUnreachable, ModelUnknown):
-        there_is = ", ".join(spec.ref for spec in store.specs()) or "nothing"
+        there_is = ", ".join(spec.ref for spec in there) or "nothing"
         raise ModelUnknown(
             f"unknown model {name!r}: the store {store.root} has {there_is}, and no registry that can be reached "
             "knows it either. VEDETTE_MODEL_STORE names another store."
@@ -137,21 +133,22 @@ def find_model(name: str, settings: Settings) -> tuple[ModelSpec, Path | None]:
 
 
 def _tried(
-    found: tuple[ModelSpec, Path | None],
+    found: tuple[ModelSpec, bool],
     machine: Machine,
     preflight: Evidence | None,
     settings: Settings,
     say: Callable[[str], None],
 ) -> ModelFacts:
     """A trial only where it has a chance: else it would die of what is known already."""
-    spec, directory = found
+    spec, in_store = found
     cpu, capability = cpu_of(machine), capability_of(machine)
-    if directory is None:
+    if not in_store:
         return ModelFacts(spec, None)
+    store = ModelStore(settings)
     try:
-        ModelStore(settings).find(spec.ref, spec.digest)
+        _, directory = store.find(spec.ref, spec.digest)
     except ModelBroken as error:
-        return ModelFacts(spec, directory, broken=str(error))
+        return ModelFacts(spec, None, broken=str(error))
     if not isinstance(cpu, Cpu) or not isinstance(capability, Capability) or not is_healthy(preflight, cpu):
         return ModelFacts(spec, directory)
     fitting = fit(spec, capability, machine.now)
