@@ -18,7 +18,7 @@ from typing import Self, TypeVar
 from contract.connection import connect, shown_url
 from contract.doorbell import bell_app, ring
 from contract.errors import JobClosed, RedisUnreachable, SettingsError, VedetteError
-from contract.ledger import DeadLetter, Ledger
+from contract.ledger import DeadLetter, JobState, Ledger
 from contract.messages import DetectMessage, ImageRef, JobOptions
 from contract.model_spec import ModelSpec
 from contract.registry import Advert, Registry
@@ -237,10 +237,13 @@ class Client:
         return outlast(call, self._settings, self._patience)
 
     def _fate(self, job_id: str) -> str:
-        return "was cancelled" if self._cancelled(job_id) else "could not be cancelled and may still run"
+        state = self._cancelled(job_id)
+        if state is None:
+            return "could not be cancelled and may still run"
+        return "was cancelled" if state in ("open", "cancelled") else "had ended by then"
 
-    def _cancelled(self, job_id: str) -> bool:
-        """Whether the job is stopped; False when Redis can't be told."""
+    def _cancelled(self, job_id: str) -> JobState | None:
+        """The state that the job had before; None when Redis can't be told."""
         with suppress(VedetteError), answering(self._settings):
-            return self._ledger.cancel_job(job_id) in ("open", "cancelled")
-        return False
+            return self._ledger.cancel_job(job_id)
+        return None

@@ -4,6 +4,7 @@ Redis and Sentinel are the same executable. Files and logs lie in one directory 
 started again knows what it knew.
 """
 
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -64,12 +65,12 @@ class Node:
     def alive(self) -> bool:
         return self._process is not None
 
-    def start(self) -> None:
-        """Comes back when it answers; does nothing when it lives."""
+    def start(self, *options: str) -> None:
+        """Comes back when it answers; does nothing when it lives. `options` go before what its file says."""
         if self._process is not None:
             return
         self._process = subprocess.Popen(
-            self._command, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT, start_new_session=True
+            [*self._command, *options], stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT, start_new_session=True
         )
         wait_until(self._answers, _START_S, that=f"Redis answers on port {self.port}")
 
@@ -85,6 +86,11 @@ class Node:
 
     def thaw(self) -> None:
         self._signal(signal.SIGCONT)
+
+    def fill(self, full: bool = True) -> None:
+        """Has it refuse writes: `OOM command not allowed`."""
+        with self.client() as client:
+            client.config_set("maxmemory", 1 if full else 0)
 
     def client(self) -> redis.Redis:
         return redis.Redis(host="127.0.0.1", port=self.port, socket_timeout=2, decode_responses=True)
@@ -138,12 +144,12 @@ class SentinelGroup:
         return f"redis+sentinel://{','.join(f'127.0.0.1:{node.port}' for node in self.sentinels)}/{SERVICE}/0"
 
     def start(self) -> None:
-        """Starts what does not live, and comes back when it all knows each other."""
-        whole = not any(node.alive for node in self.sentinels)
+        """Starts what does not live; the first time, comes back when it all knows each other."""
+        first_time = not any(node.alive for node in self.sentinels)
         for node in [*self.servers, *self.sentinels]:
             node.start()
-        if whole:
-            wait_until(self.is_whole, _FAILOVER_S, that="every Sentinel knows every replica and Sentinel")
+        if first_time:
+            wait_until(self._is_known, _FAILOVER_S, that="every Sentinel knows every replica and Sentinel")
 
     def end(self) -> None:
         for node in [*self.sentinels, *self.servers]:
@@ -153,15 +159,27 @@ class SentinelGroup:
     @property
     def master(self) -> Node:
         """As the Sentinels see it; waits while they are choosing another one."""
-        return wait_until(self._master, _FAILOVER_S, that="there is a master")
+        return wait_until(self.master_now, _FAILOVER_S, that="there is a master")
 
-    def kill(self) -> None:
-        """Kills the master."""
-        self.master.kill()
+    def healthy_master(self) -> Node | None:
+        """None while there is none, or one that not every other server follows: another death could lose more then.
 
-    def freeze(self) -> None:
-        """Freezes the master."""
-        self.master.freeze()
+        That is what one server more than the group can miss would cost anybody; no promise holds there.
+        """
+        master = self.master_now()
+        if master is None:
+            return None
+        try:
+            with master.client() as client:
+                state = client.info("replication")
+        except (redis.ConnectionError, redis.TimeoutError):
+            return None
+        online = [name for name in state if re.fullmatch(r"slave\d+", name) and state[name]["state"] == "online"]
+        return master if len(online) == len(self.servers) - 1 else None
+
+    def start_as_replica(self, node: Node) -> None:
+        """Of whatever is the master now. Sentinel would turn it too, in ten seconds or twenty."""
+        node.start("--replicaof", "127.0.0.1", str(self.master.port))
 
     def thaw(self) -> None:
         for node in self.servers:
@@ -184,11 +202,12 @@ class SentinelGroup:
 
     def await_another_master(self, before: Node) -> Node:
         return wait_until(
-            lambda: node if (node := self._master()) is not before else None, _FAILOVER_S, that="there is a new master"
+            lambda: node if (node := self.master_now()) is not before else None,
+            _FAILOVER_S,
+            that="there is a new master",
         )
 
-    def is_whole(self) -> bool:
-        """Every replica follows the master, and all Sentinels know it."""
+    def _is_known(self) -> bool:
         for node in self.sentinels:
             with node.client() as client:
                 state = client.sentinel_master(SERVICE)
@@ -198,9 +217,9 @@ class SentinelGroup:
             following = [each for each in replicas if each["master-link-status"] == "ok" and not each["is_sdown"]]
             if len(following) != len(self.servers) - 1:
                 return False
-        return self._master() is not None
+        return self.master_now() is not None
 
-    def _master(self) -> Node | None:
+    def master_now(self) -> Node | None:
         with self._living_sentinel().client() as client:
             try:
                 address = client.sentinel_get_master_addr_by_name(SERVICE)
