@@ -1,0 +1,88 @@
+"""A rolling restart under load: each worker in turn is asked to leave, and a new one takes its place."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Final
+
+import pytest
+
+from contract.model_spec import ModelSpec
+from tests.lab.history import attempts
+from tests.support.jobs import SubmittedJob
+from tests.support.wait import wait_until
+from tests.support.yard import Yard
+
+pytestmark = [pytest.mark.lab, pytest.mark.integration]
+
+ONE_SLOT: Final = ("--memory", "2g", "--slots", "1", "--threads", "1")
+NAMES: Final = ("a", "b", "c")
+#: A worker that is asked to leave does so after the batch it is at, on a busy machine.
+LEAVE_S: Final = 20
+
+
+class Load:
+    """Jobs of 24 images, of which a few are always open."""
+
+    def __init__(self, yard: Yard, spec: ModelSpec) -> None:
+        self.jobs: list[SubmittedJob] = []
+        self.broke: BaseException | None = None
+        self._yard = yard
+        self._spec = spec
+        self._images = yard.plain_images(24)
+        self._enough = threading.Event()
+        self._thread = threading.Thread(target=self._submit, name="load")
+
+    def _submit(self) -> None:
+        try:
+            while not self._enough.wait(0.2):
+                if sum(not job.status().ended for job in self.jobs) < 4:
+                    self.jobs.append(self._yard.submit(self._spec, self._images, batch_size=2, task_images=12))
+        except BaseException as error:
+            self.broke = error
+
+    @contextmanager
+    def coming_in(self) -> Iterator[None]:
+        self._thread.start()
+        try:
+            yield
+        finally:
+            self._enough.set()
+            self._thread.join()
+
+
+def test_every_worker_is_replaced_under_load_and_no_attempt_goes_wrong(yard):
+    # Given three workers with jobs coming in all the time
+    slow = yard.model("slow", call_s=0.2)
+    load = Load(yard, slow)
+    with ExitStack() as stack:
+        old = [stack.enter_context(yard.worker(f"{name}-old", *ONE_SLOT)) for name in NAMES]
+        with load.coming_in():
+            wait_until(lambda: {node for job in load.jobs for node in by(job)} == {w.node for w in old}, 60)
+
+            # When each in turn is asked to leave, and a new one started
+            for name, leaving in zip(NAMES, old, strict=True):
+                leaving.process.terminate()
+                wait_until(lambda w=leaving: w.process.poll() is not None, LEAVE_S, that=f"{leaving.node} has left")
+                assert leaving.process.returncode == 0, leaving.log
+                assert yard.advert(leaving.node) is None
+                new = stack.enter_context(yard.worker(f"{name}-new", *ONE_SLOT))
+                wait_until(lambda w=new: w.node in by(load.jobs[-1], load.jobs[-2]), 60, that=f"{new.node} is at work")
+
+        # Then every image of every job has one result, and it is a good one
+        assert load.broke is None
+        for job in load.jobs:
+            results = job.finished(60)
+            assert sorted(results) == list(range(24))
+            assert all(result.ok for result in results.values())
+        # And no attempt ended but by being done, or by being handed back
+        wait_until(lambda: yard.client.zcard("vedette:leases") == 0, that="the last attempts are closed")
+        ended = [attempt for job in load.jobs for attempt in attempts(job)]
+        assert [attempt for attempt in ended if attempt.verdict is not None] == []
+        assert {attempt.outcome for attempt in ended} <= {"", "done", "handed back: the worker is leaving"}
+        handed_back = [attempt for attempt in ended if attempt.outcome.startswith("handed back")]
+        assert 1 <= len(handed_back) <= len(NAMES)
+
+
+def by(*jobs: SubmittedJob) -> set[str]:
+    return {result.worker or "" for job in jobs for result in job.results().values()}
