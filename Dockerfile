@@ -19,6 +19,9 @@ RUN --mount=type=cache,target=/root/.cache/pip pip install "/src[${EXTRAS}]" && 
 
 # Images are mounted here, and nothing outside of it is read.
 ENV VEDETTE_IMAGE_ROOTS=/images
+# Models of a store at a URL are kept here; a volume keeps them beyond the container.
+ENV VEDETTE_MODEL_CACHE=/var/cache/vedette
+RUN install -d -o vedette -g vedette /var/cache/vedette
 WORKDIR /tmp
 USER vedette
 

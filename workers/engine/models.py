@@ -42,7 +42,11 @@ class LoadedModels:
         for unneeded in to_unload([model.spec for model in self._loaded.values()], spec, self._share_bytes):
             del self._loaded[unneeded]
             self._store.release(unneeded)
-        self._loaded[digest] = SavedModel(directory, spec)
+        try:
+            self._loaded[digest] = SavedModel(directory, spec)
+        except BaseException:
+            self._store.release(digest)
+            raise
         return self._loaded[digest]
 
 

@@ -10,6 +10,7 @@ import gzip
 import io
 import posixpath
 import shutil
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -30,7 +31,7 @@ _TAR_BLOCK_BYTES: Final = 512
 
 _DAMAGED: Final = (
     tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError,
-    UnicodeError, ValueError, OverflowError,
+    ValueError, OverflowError, LookupError, RecursionError, struct.error,
 )  # fmt: skip
 
 

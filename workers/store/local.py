@@ -49,6 +49,9 @@ class LocalShelf:
     def remove(self, ref: str) -> None:
         publish.remove(self._root, self._at(ref)[1], self.specs)
 
+    def reindex(self) -> None:
+        publish.reindex(self._root, self.specs)
+
     def _at(self, ref: str) -> tuple[ModelSpec, Path]:
         name, _, version = ref.partition("@")
         directory = self._root / name / version

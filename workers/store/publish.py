@@ -56,6 +56,11 @@ def remove(root: Path, place: Path, specs: Specs) -> None:
         write_index(root, specs())
 
 
+def reindex(root: Path, specs: Specs) -> None:
+    with _locked(root):
+        write_index(root, specs())
+
+
 @contextmanager
 def _locked(root: Path) -> Iterator[None]:
     try:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from celery.utils.log import get_logger
 
-from contract.errors import ModelSourceError, ModelUnavailable
+from contract.errors import ModelSourceError, ModelStoreError, ModelUnavailable
 from contract.model_spec import ModelSpec
 from workers.store.bucket import BucketCatalogue
 from workers.store.cache import ModelCache
@@ -79,6 +79,9 @@ class RemoteShelf:
 
     def remove(self, ref: str) -> None:
         self._catalogue.remove(self._holding(ref).spec)
+
+    def reindex(self) -> None:
+        raise ModelStoreError(f"{self._catalogue.shown}: an index is written into a directory only")
 
     def _holding(self, ref: str) -> Holding:
         with _unavailable(ref):

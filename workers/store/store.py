@@ -30,6 +30,8 @@ class Shelf(Protocol):
 
     def remove(self, ref: str) -> None: ...
 
+    def reindex(self) -> None: ...
+
 
 class ModelStore:
     def __init__(self, settings: Settings) -> None:
@@ -83,6 +85,11 @@ class ModelStore:
         """Takes `name@version` out of the store. Whether someone uses it is for the caller to know."""
         self._writable()
         self._shelf.remove(ref)
+
+    def reindex(self) -> None:
+        """Writes index.json anew, after models were copied, edited or deleted by hand. Only a directory has one."""
+        self._writable()
+        self._shelf.reindex()
 
     def export(self, ref: str, target: Path) -> None:
         """A copy of `name@version`, model.toml included, as the new directory `target`, or as a .tar.gz file."""

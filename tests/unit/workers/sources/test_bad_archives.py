@@ -30,6 +30,13 @@ def long_header(path):
     return path
 
 
+def headers_without_end(path):
+    """tarfile goes one call deeper for each header of headers."""
+    info = member("x", tarfile.XHDTYPE)
+    path.write_bytes(gzip.compress(info.tobuf(tarfile.USTAR_FORMAT) * 5000))
+    return path
+
+
 def sparse_lie(path):
     """Says a member of a petabyte follows."""
     info = tarfile.TarInfo("saved_model.pb")
@@ -115,6 +122,7 @@ BAD = {
     "bomb": (lambda path: tar(path, {"saved_model.pb": bytes(40 * MIB)}), "unpacks to more than 100 times its size"),
     "zip bomb": (lambda path: zipped(path, {"saved_model.pb": bytes(40 * MIB)}), "more than 100 times its size"),
     "long header": (long_header, "has a header of more than"),
+    "headers without an end": (headers_without_end, "the archive is damaged or cut off"),
     "says a petabyte follows": (sparse_lie, "unpacks to more than"),
     "no model": (lambda path: tar(path, {"m/ckpt-0.index": b"x"}), "has no saved_model.pb: expected a SavedModel"),
     "nothing": (lambda path: tar(path, {}), "has no saved_model.pb"),

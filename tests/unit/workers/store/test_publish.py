@@ -1,5 +1,6 @@
 """Models put into a store that is a directory, taken out of it, and exported."""
 
+import shutil
 import tarfile
 
 import pytest
@@ -75,6 +76,17 @@ def test_the_index_follows_what_is_registered_and_removed(store, root):
     assert [found.ref for found in store.specs()] == ["plates@2"]
     assert [entry["spec"]["version"] for entry in index_of(root)["models"]] == ["2"]
     assert sorted(path.name for path in root.iterdir()) == [".lock", "index.json", "plates"]
+
+
+def test_a_model_that_was_copied_by_hand_is_in_the_index_once_it_is_written_anew(store, root):
+    register(root)
+    shutil.copytree(root / "plates" / "1", root / "copy" / "1")
+    toml = root / "copy" / "1" / "model.toml"
+    toml.write_text(toml.read_text().replace('name = "plates"', 'name = "copy"'))
+
+    store.reindex()
+
+    assert [entry["spec"]["name"] for entry in index_of(root)["models"]] == ["copy", "plates"]
 
 
 @pytest.mark.parametrize("ref", ["plates@2", "../outside@1", "plates@../../outside/1", "plates"])
