@@ -81,7 +81,7 @@ def test_a_numpy_that_does_not_fit(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "spoil", "level", "code"),
     [
-        ({"holds_mib": 600}, None, "warning", "model_takes_more"),
+        ({"holds_mib": 150}, None, "warning", "model_takes_more"),
         ({}, "saved_model.pb", "problem", "model_broken"),
     ],
     ids=["hungry", "broken"],

@@ -20,11 +20,13 @@ _MATTER: Final = (
 )
 #: Without these TensorFlow does not start, or computes at a fraction of its speed; the others are a bonus.
 _GRAVE: Final = frozenset({"avx", "fma", "avx2"})
+#: Processes for each core, from which on times mislead.
+_BUSY_LOAD: Final = 1.5
 
 
 def cpu_findings(machine: Machine, cpu: Cpu) -> list[Finding]:
     """The CPU as measured, without caps. What lacks for TensorFlow is told with the preflight, which proves it."""
-    found = [_level(machine, cpu)]
+    found = [_level(machine, cpu), *_busy(machine)]
     by_system = _missing(machine.cpuid_features or frozenset(), cpu)
     if by_system:
         found.append(_hidden_by_system(by_system))
@@ -70,6 +72,23 @@ def _level(machine: Machine, cpu: Cpu) -> Finding:
             "processors": machine.files.affinity_cpus,
         },
     )
+
+
+def _busy(machine: Machine) -> list[Finding]:
+    """Of the whole machine: a container sees its neighbours' load too, and its CPUs are shared with them."""
+    cores = measure_cores(machine.files)
+    if machine.load is None or machine.load < _BUSY_LOAD * cores:
+        return []
+    return [
+        Finding(
+            "cpu_busy",
+            "note",
+            "cpu",
+            f"a load of {machine.load:.1f} in the last minute, for {cores} core{'s' if cores > 1 else ''}",
+            "Others compute too: times that are told here are longer than those of a machine at rest.",
+            numbers={"load": machine.load, "cores": cores},
+        )
+    ]
 
 
 def _hidden_by_system(features: list[str]) -> Finding:

@@ -25,6 +25,8 @@ class Machine:
     #: What a process could still get, and by which bound.
     now: MemorySample
     oom: OomCounts
+    #: Processes that ran or wanted to, mean of the last minute; None when it cannot be read.
+    load: float | None = None
 
 
 @dataclass(frozen=True)
@@ -51,10 +53,12 @@ class Trial:
     """What was seen of the child that loaded the model and ran a black image."""
 
     evidence: Evidence
-    #: Images of its last, largest call.
+    #: Images of its largest call: fewer than were asked for where the model is slow.
     batch: int
-    #: Anonymous memory at its highest; None when the child did not say.
+    #: Anonymous memory at its highest; None when the child did not come to its end.
     peak_bytes: int | None
+    #: Mean of the calls with one image, but for the first; None likewise.
+    call_s: float | None = None
     #: What the child says of its own end, by the guard or an exception; "" when it ended well or was ended.
     ended_by: str = ""
     #: `memory` or `model`, where the child could tell: see `workers.verdict`.

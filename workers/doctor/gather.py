@@ -75,6 +75,7 @@ def gather_machine(root: Path = Path("/")) -> Machine:
             overcommit_memory=_number(root / "proc/sys/vm/overcommit_memory"),
             now=sampler.sample(),
             oom=OomCounter(root=root).read(),
+            load=_load(root / "proc/loadavg"),
         )
     finally:
         sampler.close()
@@ -182,6 +183,12 @@ def _text(path: Path) -> str:
         return path.read_text(errors="replace")
     except OSError:
         return ""
+
+
+def _load(path: Path) -> float | None:
+    """Of /proc/loadavg, `7.56 6.74 4.25 3/312 5497`, the first."""
+    words = _text(path).split()
+    return float(words[0]) if words else None
 
 
 def _number(path: Path) -> int | None:

@@ -74,7 +74,6 @@ def model_findings(facts: ModelFacts, capability: Capability, now: MemorySample)
 
 
 def _fits(spec: ModelSpec, fitting: Fit) -> Finding:
-    size = f"{spec.requirement.image_megapixels:g} megapixel{'' if spec.requirement.image_megapixels == 1 else 's'}"
     rest, now = (_batch(admission) for admission in (fitting.at_rest, fitting.now))
     details = [f"default batch {spec.throughput.default_batch}"]
     if spec.throughput.images_per_s:
@@ -85,7 +84,7 @@ def _fits(spec: ModelSpec, fitting: Fit) -> Finding:
         "model_fits",
         "ok",
         "model",
-        f"{spec.ref} fits: batches of {rest} images of {size}"
+        f"{spec.ref} fits: batches of {rest} images of {_size(spec)}"
         + (f", {now} with what is free now" if now != rest else ""),
         details=tuple(details),
         numbers=_numbers(spec, fitting) | {"images_per_s": dict(spec.throughput.images_per_s)},
@@ -93,22 +92,22 @@ def _fits(spec: ModelSpec, fitting: Fit) -> Finding:
 
 
 def _too_much(spec: ModelSpec, fitting: Fit, capability: Capability) -> Finding:
-    by = capability.memory_limited_by
-    remedies = ["Run it on another machine: its jobs find a worker that satisfies it by themselves."]
+    by, remedies = capability.memory_limited_by, []
     if any("of memory" in lack for lack in fitting.lacks):
         remedies.append(
             f"{raise_limit(by)} so that {tier_name(spec.needs.memory_bytes)} remain for a slot"
             + (", or start the worker with fewer --slots." if capability.slots > 1 else ".")
         )
+    remedies.append("Run it on another machine: its jobs find a worker that satisfies it by themselves.")
     return Finding(
         "model_needs_more",
         "problem",
         "model",
         f"{spec.ref} cannot run here; it needs {'; '.join(fitting.lacks)}.",
-        f"With one image of {spec.requirement.image_megapixels:g} megapixels it takes "
+        f"With one image of {_size(spec)} it takes "
         f"{format_bytes(round(spec.memory.predict(1, spec.requirement.image_megapixels) * MEMORY_MARGIN))}, "
         "which is rounded up to a memory tier; workers here do not listen to its queue.",
-        " ".join(remedies),
+        " Or: ".join(remedies),
         numbers=_numbers(spec, fitting),
     )
 
@@ -145,7 +144,7 @@ def _tried(spec: ModelSpec, trial: Trial, capability: Capability) -> list[Findin
     if trial.evidence.exit_code != 0:
         return [_died(spec, trial, capability)]
     seconds = {stage.name: stage.seconds or 0.0 for stage in trial.evidence.stages}
-    one_s = seconds.get("calls", 0.0) / 3
+    one_s = trial.call_s or seconds.get("call", 0.0)
     rate = trial.batch / seconds["batch"] if seconds.get("batch") else 1 / one_s if one_s else 0.0
     numbers = {
         "load_s": seconds.get("model load"),
@@ -158,7 +157,7 @@ def _tried(spec: ModelSpec, trial: Trial, capability: Capability) -> list[Findin
     }
     seen = (
         f"tried: loads in {seconds.get('model load', 0.0):.1f} s, first call {seconds.get('first call', 0.0):.2f} s, "
-        f"then {one_s:.3f} s an image"
+        f"then {one_s:.3f} s an image of {_size(spec)}"
         + (f"; {rate:.1f} images/s in batches of {trial.batch}" if trial.batch > 1 else "")
         + (f"; at most {format_bytes(trial.peak_bytes)} of memory" if trial.peak_bytes else "")
     )
@@ -244,6 +243,11 @@ def _predicted_bytes(spec: ModelSpec, batch: int) -> int:
         load_bytes=spec.memory.base_bytes,
         one_at_a_time=spec.signature.batch == "one",
     )
+
+
+def _size(spec: ModelSpec) -> str:
+    megapixels = spec.requirement.image_megapixels
+    return f"{megapixels:g} megapixel{'' if megapixels == 1 else 's'}"
 
 
 def _batch(admission: Admission) -> str:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import workers
 from contract.capability import Capability
@@ -18,7 +18,7 @@ _STDERR_TAIL_BYTES: Final = 16 * 1024
 
 
 def run_trial(directory: Path, batch: int, capability: Capability, timeout: timedelta) -> Trial:
-    """Loads the model in `directory`, runs one black image four times and then `batch` of them at once.
+    """Loads the model in `directory`, runs single black images and then, if it is quick enough, `batch` at once.
 
     With the threads and the memory of one slot; killed after `timeout`.
     """
@@ -48,17 +48,17 @@ def run_trial(directory: Path, batch: int, capability: Capability, timeout: time
 def _trial(stdout: bytes | None, stderr: bytes | None, exit_code: int | None, timeout_s: float, batch: int) -> Trial:
     report = (stdout or b"").decode(errors="replace")
     tail = (stderr or b"")[-_STDERR_TAIL_BYTES:].decode(errors="replace")
-    said: dict[str, object] = {}
+    said: dict[str, Any] = {}
     for line in report.splitlines():
         try:
             said.update(json.loads(line))
         except ValueError:
             continue  # cut short by its death
-    peak_bytes = said.get("peak_bytes")
     return Trial(
         Evidence(parse_stages(report), exit_code, tail, timeout_s),
-        batch,
-        peak_bytes if isinstance(peak_bytes, int) else None,
-        str(said.get("ended_by", "")),
-        str(said.get("verdict", "")),
+        batch=int(said.get("batch", batch)),
+        peak_bytes=said.get("peak_bytes"),
+        call_s=said.get("call_s"),
+        ended_by=said.get("ended_by", ""),
+        verdict=said.get("verdict", ""),
     )

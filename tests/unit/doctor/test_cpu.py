@@ -114,3 +114,9 @@ def test_an_emulator_that_shows_the_hosts_cpuinfo(machine: Recorded) -> None:
 
 def test_arm_has_no_such_numbers(machine: Recorded) -> None:
     assert name_by_numbers(machine("graviton3").files) is None
+
+
+@pytest.mark.parametrize(("load", "busy"), [(None, False), (0.1, False), (17.9, False), (18.0, True)])
+def test_a_busy_machine_is_noted_for_its_times_mislead(machine: Recorded, load: float | None, busy: bool) -> None:
+    found = findings(replace(machine("westmere"), load=load))  # 12 cores
+    assert ("cpu_busy" in found) == busy

@@ -23,7 +23,7 @@ DONE = (
     Stage("engine import", 2.0),
     Stage("model load", 4.0),
     Stage("first call", 1.5),
-    Stage("calls", 0.75),
+    Stage("call", 0.25),
     Stage("batch", 0.5),
 )
 
@@ -34,7 +34,7 @@ def findings(facts: ModelFacts, memory: str = "2g", now: MemorySample = PLENTY, 
 
 def tried(exit_code: int | None = 0, stages: tuple[Stage, ...] = DONE, **fields: object) -> ModelFacts:
     evidence = Evidence(stages, exit_code, str(fields.pop("stderr", "")), 180)
-    return ModelFacts(MODEL, HERE, trial=Trial(evidence, 8, 500 * MIB, **fields))  # type: ignore[arg-type]
+    return ModelFacts(MODEL, HERE, trial=Trial(evidence, 8, 500 * MIB, 0.25, **fields))  # type: ignore[arg-type]
 
 
 def unfinished(name: str) -> tuple[Stage, ...]:
@@ -67,8 +67,8 @@ def test_a_model_that_works() -> None:
     assert [*found] == ["model_fits", "model_works"]
     assert found["model_fits"].seen == "defects-small@1 fits: batches of up to 50 images of 1 megapixel"
     assert found["model_works"].seen == (
-        "tried: loads in 4.0 s, first call 1.50 s, then 0.250 s an image; 16.0 images/s in batches of 8; "
-        "at most 500 MiB of memory"
+        "tried: loads in 4.0 s, first call 1.50 s, then 0.250 s an image of 1 megapixel; "
+        "16.0 images/s in batches of 8; at most 500 MiB of memory"
     )
     assert found["model_works"].numbers["images_per_s"] == 16
 
@@ -128,7 +128,7 @@ def test_a_model_that_takes_more_than_it_says() -> None:
             "first call: ResourceExhaustedError: OOM.",
         ),
         (tried(-4, unfinished("first call")), "model_cpu", "first call: ended by SIGILL (illegal instruction)."),
-        (tried(-11, unfinished("calls")), "model_crash", "calls: ended by SIGSEGV (segmentation fault)."),
+        (tried(-11, unfinished("call")), "model_crash", "call: ended by SIGSEGV (segmentation fault)."),
         (tried(None, unfinished("model load")), "model_timeout", "model load: not finished after 180 s."),
         (
             tried(3, unfinished("model load"), ended_by="tiny@1: cannot be loaded", verdict="model"),
@@ -147,5 +147,5 @@ def test_a_trial_that_ended_badly(facts: ModelFacts, code: str, seen: str) -> No
 
 
 def test_a_crash_under_an_address_space_limit_is_memory() -> None:
-    found = findings(tried(-11, unfinished("calls")), memory_limited_by="RLIMIT_AS")
+    found = findings(tried(-11, unfinished("call")), memory_limited_by="RLIMIT_AS")
     assert "model_memory" in found
