@@ -25,11 +25,12 @@ def connect(settings: Settings, *, patient: bool = True) -> redis.Redis:
         "decode_responses": True,
         "socket_timeout": 10 if patient else 2,
         "socket_connect_timeout": 5 if patient else 2,
-        "socket_keepalive": True,
         "health_check_interval": 30,
         "retry": Retry(ExponentialBackoff(cap=0.5, base=0.05), retries=3 if patient else 0),
         "retry_on_error": [redis.ConnectionError, redis.TimeoutError],
     }
+    if not settings.redis_url.startswith("unix:"):  # redis-py refuses it for a socket file
+        options["socket_keepalive"] = True
     address = settings.sentinel
     if address is not None:
         return master_of(address, 1.0 if patient else 0.5, **options)

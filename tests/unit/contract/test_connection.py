@@ -51,3 +51,9 @@ def test_no_redis_is_one_clear_error_with_the_address():
 def test_other_errors_pass_through():
     with pytest.raises(ZeroDivisionError), reachable(load_settings()):
         _ = 1 / 0
+
+
+def test_a_socket_file_is_an_address_too(tmp_path):
+    settings = load_settings(redis_url=f"unix://{tmp_path}/none.sock")
+    with pytest.raises(RedisUnreachable, match="no Redis at unix://"), reachable(settings), connect(settings) as client:
+        client.ping()
