@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from tests.support.tiny_model import build_tiny_model
 
 pytestmark = pytest.mark.integration
 
+ROOT = Path(__file__).parents[2]
 VEDETTE = str(Path(sys.executable).parent / "vedette")
 
 
@@ -95,3 +97,30 @@ def test_a_model_that_is_not_as_it_says(
     exit_code, document, _ = doctor("tiny", VEDETTE_MODEL_STORE=str(tmp_path))
     assert code in at(document, level), document
     assert exit_code == (1 if level == "problem" else 0)
+
+
+def test_a_producers_install_is_told_what_a_worker_needs(tmp_path: Path) -> None:
+    # Given all that is installed here but the worker's packages, as `pip install vedette` leaves it
+    worker_only = ("tensorflow", "keras", "numpy", "cv2", "opencv", "PIL", "pillow", "psutil")
+    for package in Path(sysconfig.get_path("purelib")).iterdir():
+        if not package.name.startswith((*worker_only, "_", "distutils")) and package.suffix != ".pth":
+            (tmp_path / package.name).symlink_to(package)
+    program = f"""
+import sys
+sys.path[:0] = [{str(ROOT)!r}, {str(tmp_path)!r}]
+from vedette.cli import vedette
+vedette()
+"""
+
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", program, "doctor", "--json"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert done.returncode == 1, done.stderr
+    problems = at(json.loads(done.stdout), "problem")
+    assert [*problems] == ["worker_extra_missing"]
+    assert problems["worker_extra_missing"]["remedy"].startswith("pip install 'vedette[worker]'")

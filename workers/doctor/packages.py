@@ -15,8 +15,6 @@ from workers.doctor.finding import Finding
 
 #: Who asks for everything else.
 ROOT: Final = "vedette"
-#: With what a worker needs; every other package is asked for what it needs without extras.
-_EXTRAS: Final = {ROOT: ("", "worker")}
 #: Shown with their versions, for these are the ones that quarrel.
 _TELLING: Final = ("tensorflow", "numpy", "protobuf", "ml-dtypes", "opencv-python-headless", "celery", "kombu", "redis")
 
@@ -32,7 +30,10 @@ class Misfit:
 
 
 def package_findings(packages: Mapping[str, Package]) -> list[Finding]:
-    """`packages` by canonical name; only what `vedette[worker]` needs is looked at."""
+    """`packages` by canonical name; only what `vedette[worker]` needs is looked at.
+
+    Without a TensorFlow it is a producer's install, which is told elsewhere, and only its own needs count.
+    """
     wanted = wanted_by(packages)
     misfits = find_misfits(packages, wanted)
     if not misfits:
@@ -43,7 +44,7 @@ def package_findings(packages: Mapping[str, Package]) -> list[Finding]:
                 "packages_fit",
                 "ok",
                 "packages",
-                f"{len(wanted)} packages go together: {shown}",
+                f"{len(wanted)} package{'s go' if len(wanted) > 1 else ' goes'} together: {shown}",
                 numbers={"versions": versions, "packages": len(wanted)},
             )
         ]
@@ -53,10 +54,13 @@ def package_findings(packages: Mapping[str, Package]) -> list[Finding]:
 def wanted_by(packages: Mapping[str, Package]) -> dict[str, list[tuple[Package, Requirement]]]:
     """Canonical name -> who needs it and how, walking from `vedette[worker]` through all that is installed."""
     wanted: dict[str, list[tuple[Package, Requirement]]] = defaultdict(list)
-    waiting, seen = [ROOT], {ROOT}
+    worker = ("", "worker") if "tensorflow" in packages else ("",)
+    root = ROOT if ROOT in packages else "tensorflow"  # else a checkout that was never installed
+    waiting, seen = [root], {root}
     while waiting:
         holder = packages.get(waiting.pop())
-        for requirement in _requirements(holder) if holder else ():
+        extras = worker if holder and canonicalize_name(holder.name) == ROOT else ("",)
+        for requirement in _requirements(holder, extras) if holder else ():
             name = canonicalize_name(requirement.name)
             if holder is not None and name != ROOT:
                 wanted[name].append((holder, requirement))
@@ -121,9 +125,8 @@ def _misfit(misfit: Misfit, needs: list[tuple[Package, Requirement]]) -> Finding
     )
 
 
-def _requirements(package: Package) -> Iterator[Requirement]:
+def _requirements(package: Package, extras: tuple[str, ...]) -> Iterator[Requirement]:
     """Those that count here: markers (Python, platform, extra) evaluated."""
-    extras = _EXTRAS.get(canonicalize_name(package.name), ("",))
     for text in package.requires:
         try:
             requirement = Requirement(text)

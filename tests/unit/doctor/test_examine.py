@@ -82,7 +82,12 @@ def test_a_machine_that_no_worker_can_run_on(
 
 def test_every_warning_and_problem_says_why_and_what_to_do(machine: Recorded) -> None:
     bad = replace(saying(machine("westmere"), SwapTotal=8388604, SwapFree=0), overcommit_memory=2)
-    found = report(bad, NUMPY, model=ModelFacts(spec(base="30g"), None), packages={"vedette": GOOD["vedette"]})
+    found = report(
+        bad,
+        NUMPY,
+        model=ModelFacts(spec(base="30g"), None),
+        packages={name: GOOD[name] for name in ("vedette", "tensorflow")},
+    )
     told = [finding for finding in found.findings if finding.level in ("warning", "problem")]
     assert len(told) > 5
     assert all(finding.seen and finding.why and finding.remedy for finding in told)

@@ -81,9 +81,19 @@ def test_one_that_is_absent() -> None:
     assert found.why == "tensorflow 2.21.0 needs <1.0.0,>=0.5.1."
 
 
+def test_a_checkout_that_was_never_installed_is_judged_by_what_tensorflow_needs() -> None:
+    (found,) = told(vedette=None, numpy=Package("numpy", "1.23.5"))
+    assert found.why.startswith("tensorflow 2.21.0 needs >=1.26.0.")
+
+
 def test_a_nightly_is_a_version_too() -> None:
     (found,) = told(tensorflow=Package("tensorflow", "2.22.0.dev20260101", TENSORFLOW.requires))
     assert found.level == "ok"
+
+
+def test_without_tensorflow_a_producers_packages_are_enough() -> None:
+    (found,) = package_findings({name: GOOD[name] for name in ("vedette", "celery")})
+    assert found.seen == "1 package goes together: celery 5.7.0"
 
 
 @pytest.mark.parametrize("package", [Package("numpy", "unknown"), Package("numpy", "2.4.6", ("no (requirement",))])
