@@ -17,7 +17,6 @@ from workers.options import WORKER_OPTIONS
 from workers.steps.advertise import Advertise
 from workers.steps.reconcile import Reconcile
 from workers.steps.undertake import Undertake
-from workers.transport import transport_for
 
 
 def celery_config() -> dict[str, Any]:
@@ -27,7 +26,6 @@ def celery_config() -> dict[str, Any]:
         raise click.ClickException(str(error)) from None
     return {
         **shared_celery_config(settings),
-        "broker_transport": transport_for(settings),
         "worker_pool": "prefork",
         "worker_consumer": "workers.consumer:Consumer",
         # A message is acknowledged when a slot takes it: from then on the ledger's lease answers for the task.

@@ -17,6 +17,7 @@ from workers.hardware.probe import measure, warnings
 from workers.options import caps_from
 from workers.preflight import run_preflight
 from workers.store import ModelStore
+from workers.transport import transport_for
 
 
 def prepare_worker(conf: Any, options: dict[str, Any], **_signal: Any) -> None:
@@ -35,6 +36,8 @@ def prepare_worker(conf: Any, options: dict[str, Any], **_signal: Any) -> None:
         raise SystemExit(2 if isinstance(error, SettingsError) else 1) from None
     os.environ.update(thread_environment(capability))
     conf.worker_concurrency = options["concurrency"] = capability.slots
+    # Not in the application's configuration: Flower looks at the broker's URL, and has no page for one of ours.
+    conf.broker_transport = transport_for(settings)
     findings.keep(capability, versions)
 
 

@@ -77,6 +77,7 @@ def test_findings_are_kept_for_the_bootsteps_and_the_slots(capsys):
     assert (found.capability, found.versions) == (MEASURED, {"tensorflow": "2.21.0"})
     assert found.boxes.is_dir()
     assert conf["worker_concurrency"] == options["concurrency"] == 2
+    assert conf["broker_transport"] == "workers.transport:Transport"
     assert capsys.readouterr().err == "warning: Slots are many.\n"
 
 
