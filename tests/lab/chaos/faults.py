@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, assert_never
 
 import psutil
@@ -18,13 +19,12 @@ from tests.lab.chaos.garbage import garbage
 from tests.lab.chaos.schedule import Fault
 from tests.lab.chaos.worker_life import MortalWorker
 from tests.lab.chaos.world import World
+from tests.support.redis_sentinel import SentinelGroup
 
 #: How many at once.
 _GARBAGE: Final = 8
 _DOUBLED: Final = 10
 _LOST: Final = 3
-#: Below what any Redis uses: every write is refused with `OOM command not allowed`.
-_FULL_BYTES: Final = 1
 
 
 @dataclass(frozen=True)
@@ -60,15 +60,8 @@ def _strike(fault: Fault, world: World, app: Celery, draw: random.Random) -> Str
         case "stop a worker":
             worker.stop()
             return Struck(worker.name)
-        case "kill Redis":
-            world.server.kill()
-            return Struck(f"for {fault.lasts_s} s", world.server.start)
-        case "freeze Redis":
-            world.server.freeze()
-            return Struck(f"for {fault.lasts_s} s", world.server.thaw)
-        case "fill Redis":
-            world.client.config_set("maxmemory", _FULL_BYTES)
-            return Struck(f"for {fault.lasts_s} s", lambda: world.client.config_set("maxmemory", 0))
+        case "kill Redis" | "fail Redis over" | "freeze Redis" | "fill Redis":
+            return _strike_redis(fault, world.server)
         case "cut connections":
             killed = sum(int(world.client.client_kill_filter(_type=kind)) for kind in ("normal", "pubsub"))
             return Struck(f"{killed} of them")
@@ -79,6 +72,27 @@ def _strike(fault: Fault, world: World, app: Celery, draw: random.Random) -> Str
         case "lose doorbells":
             return _lose_doorbells(world, draw)
     assert_never(fault.kind)
+
+
+def _strike_redis(fault: Fault, group: SentinelGroup) -> Struck | None:
+    """The master, and only one that all others follow: what two deaths at once cost is not Vedette's to promise."""
+    master = group.healthy_master()
+    if master is None:
+        return None
+    match fault.kind:
+        case "kill Redis":
+            master.kill()
+            master.start()
+            return Struck("and started at once")
+        case "fail Redis over":
+            master.kill()
+            return Struck(f"away for {fault.lasts_s} s", partial(group.start_as_replica, master))
+        case "freeze Redis":
+            master.freeze()
+            return Struck(f"for {fault.lasts_s} s", master.thaw)
+        case _:
+            master.fill()
+            return Struck(f"for {fault.lasts_s} s", partial(master.fill, False))
 
 
 def _kill_slot(worker: MortalWorker, draw: random.Random) -> Struck | None:

@@ -9,7 +9,7 @@ from typing import Final
 from contract.errors import RedisUnreachable
 from contract.settings import Settings
 from producer import Client
-from producer.errors import RedisRefused
+from producer.errors import NotReplicated, RedisRefused
 from producer.job import Job
 from tests.lab.chaos.orders import Submitted, orders
 from tests.lab.chaos.stock import Stock
@@ -72,7 +72,7 @@ class Producer:
                     allow_waiting=True,
                     allow_degraded=order.allow_degraded,
                 )
-            except (RedisUnreachable, RedisRefused):
+            except (RedisUnreachable, RedisRefused, NotReplicated):
                 self.refused += 1
             else:
                 self.submitted.append(Submitted(job.id, order.model, images))

@@ -14,6 +14,7 @@ import redis
 from contract import keys
 from contract.doorbell import bell_app
 from contract.ledger import Ledger
+from contract.outage import is_passing
 from contract.registry import Registry
 from tests.lab.chaos import report
 from tests.lab.chaos.faults import strike
@@ -82,9 +83,10 @@ class _Chaos:
             with suppress(redis.RedisError):
                 undo()
         self._undo.clear()
-        self.world.server.start()
         self.world.server.thaw()
-        _patiently(lambda: self.world.client.config_set("maxmemory", 0))
+        self.world.server.start()
+        for node in self.world.server.servers:
+            _patiently(partial(node.fill, False))
 
 
 def run(directory: Path, seconds: float, seed: int, workers: int, say: Callable[[str], Any] = print) -> Run:
@@ -194,7 +196,7 @@ def _patiently(call: Callable[[], Answer], patience_s: float = 30) -> Answer:
     while True:
         try:
             return call()
-        except (redis.ConnectionError, redis.TimeoutError):
-            if time.monotonic() > give_up:
+        except redis.RedisError as error:
+            if not is_passing(error) or time.monotonic() > give_up:
                 raise
             time.sleep(_STEP_S)

