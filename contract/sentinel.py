@@ -30,7 +30,7 @@ class Sentinels(Sentinel):  # type: ignore[misc]  # redis-py's types are left ou
             host, port = super().discover_master(service_name)
         except MasterNotFoundError:  # whose text is every argument of every connection
             raise MasterNotFoundError(
-                f"no Sentinel of {self._asked} answers and knows a live master {service_name!r}"
+                f"no Sentinel of {self._asked} answers, takes its password and knows a live master {service_name!r}"
             ) from None
         return host, int(port)
 

@@ -127,11 +127,10 @@ class Job:
             page = self._patiently(partial(self._ledger.result_page, self.id, cursor, _PAGE))
             again = cursor < again_until
             fresh = tuple(item for item in page.results if given.take(*item, again=again))
+            # Failures that were all taken back, or images that were given: not the news that nothing is new.
             passed_over = not fresh and page.cursor > cursor
             cursor = page.cursor
-            if (
-                passed_over
-            ):  # failures that were all taken back, images that were given: not the news that nothing is new
+            if passed_over:
                 continue
             yield Update(fresh, status, cursor)
             if fresh:
@@ -140,7 +139,8 @@ class Job:
             if status.ended:
                 if given.count >= status.done or again_until:
                     return
-                again_until, cursor = max(cursor, 1), 0  # a failover took places back, and they were filled differently
+                # A failover took places back, and they were filled differently.
+                again_until, cursor = max(cursor, 1), 0
                 continue
             again_until = 0
             self._check(deadline, status)
