@@ -20,18 +20,23 @@ def shifted_clock(directory: Path, shift: str) -> dict[str, str]:
 
     `directory` is given a file that goes with it.
     """
-    library = _library()
-    if library is None:
-        pytest.skip("no libfaketime: apt-get install faketime")
+    reason = why_none()
+    if reason is not None:
+        pytest.skip(reason)
     site = directory / "shifted-clock"
     site.mkdir(exist_ok=True)
     (site / "sitecustomize.py").write_text(_SITECUSTOMIZE, encoding="utf-8")
     return {
-        "LD_PRELOAD": str(library),
+        "LD_PRELOAD": str(_library()),
         "FAKETIME": shift,
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         "PYTHONPATH": os.pathsep.join(filter(None, [str(site), os.environ.get("PYTHONPATH")])),
     }
+
+
+def why_none() -> str | None:
+    """Why no clock can be wrong here; None when one can."""
+    return None if _library() is not None else "no libfaketime: apt-get install faketime"
 
 
 @cache

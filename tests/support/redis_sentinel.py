@@ -18,6 +18,7 @@ from tests.support.redis_server import free_port
 from tests.support.wait import wait_until
 
 SERVICE: Final = "yard"
+LOOPBACK: Final = "127.0.0.1"
 #: A master that is silent for so long is replaced. Operators take longer; these tests wait for it.
 _DOWN_AFTER_MS: Final = 1000
 _START_S: Final = 30
@@ -25,7 +26,8 @@ _START_S: Final = 30
 _FAILOVER_S: Final = 40
 
 _SERVER: Final = """\
-bind 127.0.0.1
+bind {addresses}
+protected-mode {protected}
 port {port}
 dir {directory}
 logfile {directory}/redis.log
@@ -38,11 +40,12 @@ min-replicas-to-write {min_replicas}
 min-replicas-max-lag 10
 """
 _SENTINEL: Final = """\
-bind 127.0.0.1
+bind {addresses}
+protected-mode {protected}
 port {port}
 dir {directory}
 logfile {directory}/redis.log
-sentinel monitor {service} 127.0.0.1 {master} 2
+sentinel monitor {service} {address} {master} 2
 sentinel down-after-milliseconds {service} {down_after_ms}
 sentinel failover-timeout {service} 4000
 sentinel parallel-syncs {service} 2
@@ -118,30 +121,46 @@ class Node:
 
 
 class SentinelGroup:
-    """`servers[0]` is the first master. `start()` it, and `end()` it."""
+    """`servers[0]` is the first master. `start()` it, and `end()` it.
 
-    def __init__(self, directory: Path, executable: str, replicas: int = 2, sentinels: int = 3) -> None:
+    All know each other by `address`, which must be of a network that does not leave this machine.
+    """
+
+    def __init__(
+        self, directory: Path, executable: str, replicas: int = 2, sentinels: int = 3, address: str = LOOPBACK
+    ) -> None:
+        self._address = address
+        network = {
+            "addresses": " ".join(dict.fromkeys((LOOPBACK, address))),
+            "protected": "yes" if address == LOOPBACK else "no",
+        }
         ports = [free_port() for _ in range(1 + replicas + sentinels)]
         first = ports[0]
         self.servers = []
         for number, port in enumerate(ports[: 1 + replicas]):
             home = directory / f"redis{number}"
-            settings = _SERVER.format(port=port, directory=home, min_replicas=min(1, replicas))
+            settings = _SERVER.format(port=port, directory=home, min_replicas=min(1, replicas), **network)
             if number:
-                settings += f"replicaof 127.0.0.1 {first}\n"
+                settings += f"replicaof {address} {first}\n"
             self.servers.append(Node(home, executable, port, settings))
         self.sentinels = []
         for number, port in enumerate(ports[1 + replicas :]):
             home = directory / f"sentinel{number}"
             settings = _SENTINEL.format(
-                port=port, directory=home, service=SERVICE, master=first, down_after_ms=_DOWN_AFTER_MS
+                port=port,
+                directory=home,
+                service=SERVICE,
+                address=address,
+                master=first,
+                down_after_ms=_DOWN_AFTER_MS,
+                **network,
             )
             self.sentinels.append(Node(home, executable, port, settings, "--sentinel"))
 
     @property
     def url(self) -> str:
         """As VEDETTE_REDIS_URL takes it."""
-        return f"redis+sentinel://{','.join(f'127.0.0.1:{node.port}' for node in self.sentinels)}/{SERVICE}/0"
+        return f"redis+sentinel://{','.join(f'{self._address}:{node.port}' for node in self.sentinels)}/{SERVICE}/0"
 
     def start(self) -> None:
         """Starts what does not live; the first time, comes back when it all knows each other."""
@@ -179,7 +198,7 @@ class SentinelGroup:
 
     def start_as_replica(self, node: Node) -> None:
         """Of whatever is the master now. Sentinel would turn it too, in ten seconds or twenty."""
-        node.start("--replicaof", "127.0.0.1", str(self.master.port))
+        node.start("--replicaof", self._address, str(self.master.port))
 
     def thaw(self) -> None:
         for node in self.servers:

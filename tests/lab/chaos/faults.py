@@ -65,6 +65,8 @@ def _strike(fault: Fault, world: World, app: Celery, draw: random.Random) -> Str
         case "cut connections":
             killed = sum(int(world.client.client_kill_filter(_type=kind)) for kind in ("normal", "pubsub"))
             return Struck(f"{killed} of them")
+        case "cut a cable":
+            return _cut_a_cable(fault, world, draw)
         case "push garbage":
             return _push_garbage(world, draw)
         case "double doorbells":
@@ -102,6 +104,16 @@ def _kill_slot(worker: MortalWorker, draw: random.Random) -> Struck | None:
     slot = draw.choice(slots)
     slot.kill()
     return Struck(f"{worker.name}, pid {slot.pid}")
+
+
+def _cut_a_cable(fault: Fault, world: World, draw: random.Random) -> Struck | None:
+    at_a_cable = [worker for worker in world.workers if worker.cable is not None]
+    if not at_a_cable:
+        return None
+    worker = draw.choice(at_a_cable)
+    assert worker.cable is not None
+    worker.cable.unplug()
+    return Struck(f"{worker.name} for {fault.lasts_s} s", worker.cable.plug_in)
 
 
 def _push_garbage(world: World, draw: random.Random) -> Struck | None:

@@ -15,6 +15,7 @@ Kind = Literal[
     "freeze Redis",
     "fill Redis",
     "cut connections",
+    "cut a cable",
     "push garbage",
     "double doorbells",
     "lose doorbells",
@@ -31,6 +32,8 @@ _GAP_S: Final = 4.0
 _REDIS_AWAY_S: Final = (0.5, 6.0)
 #: How long a master stays away that is to be replaced.
 _REPLACED_S: Final = (4.0, 8.0)
+#: How long a cable is out: for less than a lease, and for more.
+_CABLE_OUT_S: Final = (1.0, 9.0)
 #: How much longer than a lease a worker is frozen.
 _BEYOND_LEASE_S: Final = (0.5, 4.0)
 
@@ -63,6 +66,8 @@ def _lasts_s(draw: random.Random, kind: Kind, lease_s: float) -> float:
     match kind:
         case "freeze a worker":
             return round(lease_s + draw.uniform(*_BEYOND_LEASE_S), 1)
+        case "cut a cable":
+            return round(draw.uniform(*_CABLE_OUT_S), 1)
         case "freeze Redis" | "fill Redis":
             return round(draw.uniform(*_REDIS_AWAY_S), 1)
         case "fail Redis over":

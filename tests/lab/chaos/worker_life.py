@@ -12,6 +12,7 @@ from typing import Final
 import psutil
 
 from contract.settings import Settings
+from tests.support.netns import FarMachine
 from tests.support.worker_process import ROOT, command, environment
 
 #: A worker that was asked to leave does so after the batch it is at; this machine is busy.
@@ -23,15 +24,29 @@ _LOG_BYTES: Final = 8000
 
 class MortalWorker:
     def __init__(
-        self, name: str, options: Sequence[str], settings: Settings, directory: Path, prefix: Sequence[str] = ()
+        self,
+        name: str,
+        options: Sequence[str],
+        settings: Settings,
+        directory: Path,
+        prefix: Sequence[str] = (),
+        *,
+        cable: FarMachine | None = None,
+        **variables: str,
     ) -> None:
+        """At the end of `cable`, when there is one: its Redis is the host's."""
         self.name = name
         self.log_file = directory / f"{name}.log"
         #: What it did that it should not have: one sentence each.
         self.wrongs: list[str] = []
         self.starts = 0
+        self.cable = cable
+        if cable is not None:
+            prefix = [*cable.prefix, *prefix]
+            redis_url = settings.redis_url.replace("127.0.0.1", cable.host_address)
+            settings = settings.model_copy(update={"redis_url": redis_url})
         self._command = [*prefix, *command(name, *options)]
-        self._environment = environment(settings)
+        self._environment = environment(settings, **variables)
         self._process: subprocess.Popen[bytes] | None = None
         self._frozen = False
         #: Why it is expected to end, and until when.

@@ -17,8 +17,9 @@ from contract.settings import Settings, load_settings
 from tests.lab.chaos.orders import MODELS
 from tests.lab.chaos.stock import Stock, make_stock
 from tests.lab.chaos.worker_life import MortalWorker
+from tests.support import clocks, netns
 from tests.support.cgroups import memory_cgroup, why_none
-from tests.support.redis_sentinel import SentinelGroup
+from tests.support.redis_sentinel import LOOPBACK, SentinelGroup
 from tests.support.redis_server import redis_executable
 from tests.support.tiny_model import build_tiny_model
 from tests.support.wait import wait_until
@@ -29,6 +30,7 @@ _SMALL_BYTES: Final = 1280 * MIB
 _BIG: Final = ("--memory", str(4 * GIB), "--slots", "2", "--threads", "1")
 _GREEDY_MIB: Final = 120
 _SLOW_S: Final = 0.25
+_SKEW: Final = "+2h"
 #: Each imports TensorFlow twice before it listens, both at once.
 _START_S: Final = 180
 
@@ -66,21 +68,26 @@ def open_world(directory: Path, workers: int) -> Iterator[World]:
     _build_models(directory / "store")
     stock = make_stock(directory / "in", directory / "private")
     with ExitStack() as stack:
-        server = SentinelGroup(directory / "redis", executable)
+        no_cable, no_clock = netns.why_none(), clocks.why_none()
+        cable = stack.enter_context(netns.far_machine()) if no_cable is None else None
+        server = SentinelGroup(directory / "redis", executable, address=cable.host_address if cable else LOOPBACK)
         stack.callback(server.end)
         server.start()
         settings = _settings(directory, server.url)
-        left_out = why_none()
+        no_cgroup = why_none()
         fleet = []
         for number in range(workers):
             small = number % 2 == 0
-            prefix = stack.enter_context(memory_cgroup(_SMALL_BYTES)).prefix if small and left_out is None else []
+            prefix = stack.enter_context(memory_cgroup(_SMALL_BYTES)).prefix if small and no_cgroup is None else []
             worker = MortalWorker(
                 f"{'small' if small else 'big'}{number}",
-                _small(left_out is None) if small else _BIG,
+                _small(no_cgroup is None) if small else _BIG,
                 settings,
                 directory,
                 prefix,
+                cable=cable if number == 0 else None,
+                # The last worker has the wrong time, the first a cable that can be cut.
+                **(clocks.shifted_clock(directory, _SKEW) if number == workers - 1 and no_clock is None else {}),
             )
             fleet.append(worker)
         stack.callback(_end_all, fleet)
@@ -94,8 +101,17 @@ def open_world(directory: Path, workers: int) -> Iterator[World]:
             workers=tuple(fleet),
             stock=stock,
             client=client,
-            left_out=(f"small machines are made by --memory: {left_out}",) if left_out else (),
+            left_out=_left_out(no_cgroup, no_cable, no_clock),
         )
+
+
+def _left_out(no_cgroup: str | None, no_cable: str | None, no_clock: str | None) -> tuple[str, ...]:
+    told = {
+        "small machines are made by --memory": no_cgroup,
+        "no cable is cut": no_cable,
+        "all clocks are right": no_clock,
+    }
+    return tuple(f"{what}: {why}" for what, why in told.items() if why is not None)
 
 
 def _small(in_cgroup: bool) -> Sequence[str]:
