@@ -19,6 +19,7 @@
     ├── JobClosed            job_closed            the job was cancelled or finished while work was added
     ├── WaitTimeout          wait_timeout          the job was not finished in the time given
     ├── InvalidArgument      invalid_argument      (producer) a call's argument is wrong
+    ├── ProfileFailed        profile_failed        (workers) a model that cannot be measured
     ├── MachineUnsupported   machine_unsupported   (workers) this machine cannot run a slot at all
     ├── PreflightFailed      preflight_failed      (workers) TensorFlow, NumPy or OpenCV does not work here
     └── ImageError           image                 (workers) one image cannot be used; it fails with one of

@@ -7,7 +7,6 @@ from typing import Any
 from celery.concurrency import get_implementation
 from celery.concurrency.prefork import TaskPool
 
-from contract.capability import Capability
 from contract.errors import SettingsError, VedetteError
 from contract.settings import load_settings
 from workers import findings
@@ -34,7 +33,7 @@ def prepare_worker(conf: Any, options: dict[str, Any], **_signal: Any) -> None:
     except VedetteError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(2 if isinstance(error, SettingsError) else 1) from None
-    os.environ.update(thread_environment(capability))
+    os.environ.update(thread_environment(capability.threads))
     conf.worker_concurrency = options["concurrency"] = capability.slots
     # Not in the application's configuration: Flower looks at the broker's URL, and has no page for one of ours.
     conf.broker_transport = transport_for(settings)
@@ -46,16 +45,13 @@ def begin_to_leave(**_signal: Any) -> None:
     findings.findings().leave()
 
 
-def thread_environment(capability: Capability) -> dict[str, str]:
+def thread_environment(threads: int) -> dict[str, str]:
     """Variables that TensorFlow, oneDNN and OpenCV read when they are imported; too late afterwards."""
-    threads = str(capability.threads)
     return {
-        "TF_NUM_INTRAOP_THREADS": threads,
+        "TF_NUM_INTRAOP_THREADS": str(threads),
         "TF_NUM_INTEROP_THREADS": "1",
-        "OMP_NUM_THREADS": threads,
+        "OMP_NUM_THREADS": str(threads),
         "TF_CPP_MIN_LOG_LEVEL": "2",
-        # One arena per thread is how glibc keeps freed tensors; two are enough and give memory back.
-        "MALLOC_ARENA_MAX": "2",
     }
 
 

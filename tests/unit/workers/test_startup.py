@@ -22,7 +22,7 @@ def machine(monkeypatch):
     monkeypatch.setattr(startup, "warnings", lambda _files, _capability: ["Slots are many."])
     monkeypatch.setattr(startup, "run_preflight", lambda _capability, _timeout: {"tensorflow": "2.21.0"})
     monkeypatch.setattr(findings, "_findings", None)
-    for name in thread_environment(MEASURED):
+    for name in thread_environment(MEASURED.threads):
         monkeypatch.delenv(name, raising=False)
     return monkeypatch
 
