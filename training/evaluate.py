@@ -13,9 +13,10 @@ import numpy as np
 from training.average_precision import average_precision
 from training.names import MODELS
 from training.plates import held_out, plate_of_any_size
-from training.provenance import measured, read_json, shown, write_json
+from training.provenance import read_json, shown, write_json
 from training.served import Served
 from vedette.plates import LABELS, Plate
+from workers.profile.provenance import measured
 
 FILE_NAME = "accuracy.json"
 

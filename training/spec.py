@@ -38,14 +38,7 @@ def model_toml(name: str, version_directory: Path, work: Path) -> str:
             "resizes_to_px": VIEW_PX if name == SMALL else 0,
         },
         "requirement": {"cpu": "any", "features": [], "image_megapixels": IMAGE_MEGAPIXELS[name]},
-        "memory": {
-            "base_bytes": needed["base_bytes"], "per_image_bytes": needed["per_image_bytes"],
-            "per_megapixel_bytes": needed["per_megapixel_bytes"], "measured": measurement["measured"],
-        },
-        "throughput": {
-            "default_batch": needed["default_batch"], "images_per_s": needed["images_per_s"],
-            "measured": measurement["measured"],
-        },
+        "memory": needed["memory"], "throughput": needed["throughput"], "profile": needed["profile"],
         "accuracy": {
             "metric": "mAP@0.5", "value": round(judged["value"], 4),
             "per_class": {label: round(value, 4) for label, value in judged["per_class"].items()},

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from training.provenance import measured, read_json, write_json
+from training.provenance import read_json, write_json
+from workers.profile.provenance import measured
 
 FILE_NAME = "training.json"
 

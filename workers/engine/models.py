@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from workers.engine.saved_model import SavedModel
 
 #: Anonymous memory of a process that has imported TensorFlow and loaded nothing.
-#: Measured with `python -m training.measure` (TensorFlow 2.21, x86-64).
+#: Measured with `python -m workers.profile.child` (TensorFlow 2.21, x86-64).
 RUNTIME_BYTES = 190 * MIB
 
 

@@ -26,7 +26,7 @@ from workers.verdict import describe_error, verdict_of
 CALLS_MIN: Final = 6
 CALLS_MAX: Final = 200
 #: Where `CALLS_MIN` calls take more than so many times `repeat_s`, fewer must do.
-PATIENCE: Final = 20
+PATIENCE: Final = 60
 #: Side of the image that warms the model up: large enough for a detector's coarsest level, too small to cost memory.
 WARM_UP_PX: Final = 256
 
@@ -98,7 +98,7 @@ def enough(call_s: list[float], repeat_s: float) -> bool:
     | 5 of 1 s      | 1        | no     |
     | 6 of 1 s      | 1        | yes    |
     | 9 of 100 ms   | 1        | no     |
-    | 2 of 11 s     | 1        | yes    |
+    | 2 of 31 s     | 1        | yes    |
     """
     if len(call_s) >= CALLS_MAX or sum(call_s) >= PATIENCE * repeat_s:
         return True

@@ -55,8 +55,8 @@ def test_the_plateau(images_per_s, best) -> None:
         ([1.0] * 5, False),
         ([1.0] * 6, True),
         ([0.1] * 9, False),
-        ([11.0] * 1, False),
-        ([11.0] * 2, True),
+        ([31.0] * 1, False),
+        ([31.0] * 2, True),
         ([0.0001] * 200, True),
     ],
 )
