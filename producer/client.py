@@ -172,6 +172,21 @@ class Client:
         with answering(self._settings):
             return self._registry.models()
 
+    def model(self, name: str) -> ModelSpec:
+        """The model `name`, in its latest version, or `name@version`; ModelUnknown lists what there is."""
+        with answering(self._settings):
+            return self._registry.model(check_model(name))
+
+    def jobs_at(self, model: str) -> list[str]:
+        """Jobs that have images of `name@version` waiting or running. Looks at every task: not for a loop."""
+        with answering(self._settings):
+            return self._ledger.jobs_at(model)
+
+    def forget_model(self, model: str) -> None:
+        """Takes `name@version` off the list. A worker that still has it in its store puts it back within a minute."""
+        with answering(self._settings):
+            self._registry.forget_model(model)
+
     def fleet(self) -> list[Advert]:
         """The workers that live now, with what they can do."""
         with answering(self._settings):

@@ -34,7 +34,7 @@ def run_trial(directory: Path, batch: int, capability: Capability, timeout: time
     try:
         child = subprocess.run(
             [sys.executable, "-P", "-m", "workers.doctor.trial_child", json.dumps(asked)],
-            env={**os.environ, **thread_environment(capability), "PYTHONPATH": path},
+            env={**os.environ, **thread_environment(capability.threads), "PYTHONPATH": path},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=timeout_s,

@@ -20,6 +20,7 @@ from tensorflow.python.framework import op_def_registry
 
 from contract.errors import ModelBroken
 from contract.model_io import DEFAULT_OUTPUTS, Outputs, Signature
+from workers.engine.classes import class_count
 from workers.engine.facts import ModelFacts, SignatureFacts, TensorFacts
 from workers.engine.forms import Recognised, Refused, recognise
 from workers.engine.side_files import read_side_files
@@ -40,6 +41,8 @@ class Inspected:
     outputs: Outputs
     #: Number that the model gives its first class.
     first_class: int
+    #: None where the signature does not tell.
+    class_count: int | None
     #: Class id (as text) to label where a side file tells; None: somebody must.
     labels: dict[str, str] | None
     #: Other meanings that the signature allows, for `trial` to choose from.
@@ -81,6 +84,7 @@ def _inspected(facts: ModelFacts, found: Recognised) -> Inspected:
         found.signature,
         found.outputs,
         found.first_class,
+        class_count(found.outputs, facts.signatures[found.signature.key].outputs),
         dict(found.labels) if found.labels else None,
         found.alternatives,
         found.notes,

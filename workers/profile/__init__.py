@@ -3,8 +3,7 @@
     protocol.py    what a child is asked, and what it reports
     child.py       runs one load in a process of its own, because memory that a process once touched stays with it
     outcome.py     it ran, or it does not fit
-    peak.py        the child's thread that sees the peak, and ends the child beyond its budget
-    watch.py       starts a child, watches it, ends it before it could hurt the machine       I/O
+    watch.py       runs a load in such a child (`workers.isolation`), and says what its end means
     plan.py        which load comes next, from the signature and what was measured so far     pure
     fit.py         measured peaks -> base, per image, per megapixel, and their error          pure
     best.py        measured speeds -> the best batch and threads                              pure

@@ -2,24 +2,18 @@
 
 Set up like a slot, and calls the engine as a slot does: images that were decoded for this call, stacked, through
 `SavedModel.detect`.
-Lives on sufferance: it ends itself beyond its budget, is the kernel's first choice, and ends with its parent.
+Lives on sufferance: `workers.isolation`.
 """
 
-import ctypes
 import importlib
-import os
-import resource
-import signal
 import sys
 import time
-from contextlib import suppress
-from pathlib import Path
-from typing import Final, TextIO
+from typing import Final
 
-from contract.errors import VedetteError
-from workers.profile.peak import PeakWatch
-from workers.profile.protocol import Answer, Raised, Report, Request
-from workers.verdict import describe_error, verdict_of
+from workers.isolation.child import answer_stream, leave, live_on_sufferance
+from workers.isolation.peak import PeakWatch
+from workers.isolation.raised import raised
+from workers.profile.protocol import Answer, Report, Request
 
 #: What the allocator keeps from earlier calls adds to the peak until it has settled: 4 images of a megapixel through
 #: `defects-large` peaked at 509, 589, 601 MB in the first three calls, and at 601 in the next thirty.
@@ -32,8 +26,6 @@ WARM_UP_PX: Final = 256
 
 #: What a slot has imported beside TensorFlow, 27 MB of it: with these, a child holds what a slot holds, 239 to 241 MB.
 RESIDENT: Final = ("celery.bin.celery", "kombu.transport.redis", "workers.attempt")
-
-_PR_SET_PDEATHSIG: Final = 1
 
 
 def measure(request: Request, watch: PeakWatch) -> Report:
@@ -109,41 +101,19 @@ def _versions() -> dict[str, str]:
     return {name: str(sys.modules[name].__version__) for name in ("tensorflow", "numpy") if name in sys.modules}
 
 
-def _live_on_sufferance() -> None:
-    with suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("1000")
-    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
-    parent = os.getppid()
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it went before we asked to be told
-        os._exit(1)
-
-
-def _answer_stream() -> TextIO:
-    """The real stdout; from here on, what a library prints goes to stderr."""
-    stream = os.fdopen(os.dup(sys.stdout.fileno()), "w")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    return stream
-
-
 def answer(request: Request) -> Answer:
     with PeakWatch(request.budget_bytes) as watch:
         try:
             return Answer(report=measure(request, watch))
-        except VedetteError as error:
-            return Answer(raised=Raised(verdict="model", code=error.code, text=str(error)))
         except Exception as error:
-            return Answer(raised=Raised(verdict=verdict_of(error), text=describe_error(error)))
+            return Answer(raised=raised(error))
 
 
 def main() -> None:
-    _live_on_sufferance()
-    stream = _answer_stream()
+    live_on_sufferance()
+    stream = answer_stream()
     request = Request.model_validate_json(sys.stdin.buffer.read())
-    stream.write(answer(request).model_dump_json())
-    stream.close()
-    os._exit(0)  # a library that crashes while the interpreter is taken down has been measured all the same
+    leave(stream, answer(request).model_dump_json())
 
 
 if __name__ == "__main__":

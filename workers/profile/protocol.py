@@ -4,8 +4,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from contract.ledger.records import Verdict
 from contract.model_spec import ModelSpec
+from workers.isolation.raised import Raised
 
 
 class _Part(BaseModel):
@@ -61,16 +61,6 @@ class Report(_Part):
     peak_bytes: int
     #: Package -> version, of what the figures depend on.
     versions: dict[str, str] = Field(default_factory=dict)
-
-
-class Raised(_Part):
-    """Instead of a report: the child met an exception."""
-
-    #: `memory`, or `model` for everything else.
-    verdict: Verdict
-    #: The stable code of a VedetteError; "" for another exception.
-    code: str = ""
-    text: str
 
 
 class Answer(_Part):

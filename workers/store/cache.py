@@ -42,6 +42,11 @@ def default_cache() -> Path:
     return platformdirs.user_cache_path("vedette") / "models"
 
 
+def downloads_directory() -> Path:
+    """Where a download that broke off waits to be continued."""
+    return platformdirs.user_cache_path("vedette") / "downloads"
+
+
 @dataclass(frozen=True)
 class _Kept:
     """Something in the cache that may have to go."""

@@ -49,6 +49,9 @@ class LocalShelf:
     def remove(self, ref: str) -> None:
         publish.remove(self._root, self._at(ref)[1], self.specs)
 
+    def rewrite(self, spec: ModelSpec) -> None:
+        publish.rewrite(self._root, self._at(spec.ref)[1], spec, self.specs)
+
     def reindex(self) -> None:
         publish.reindex(self._root, self.specs)
 

@@ -56,6 +56,17 @@ def remove(root: Path, place: Path, specs: Specs) -> None:
         write_index(root, specs())
 
 
+def rewrite(root: Path, place: Path, spec: ModelSpec, specs: Specs) -> None:
+    """Another model.toml for the same files."""
+    with _locked(root):
+        work = Path(tempfile.mkdtemp(prefix=_WORK[0], dir=root))
+        draft = work / FILE_NAME
+        draft.write_text(spec_toml(spec), encoding="utf-8")
+        draft.replace(place / FILE_NAME)
+        work.rmdir()
+        write_index(root, specs())
+
+
 def reindex(root: Path, specs: Specs) -> None:
     with _locked(root):
         write_index(root, specs())

@@ -80,6 +80,12 @@ class RemoteShelf:
     def remove(self, ref: str) -> None:
         self._catalogue.remove(self._holding(ref).spec)
 
+    def rewrite(self, spec: ModelSpec) -> None:
+        raise ModelStoreError(
+            f"{self._catalogue.shown}: model.toml of {spec.ref} is rewritten in a directory only; "
+            "export the model, or measure it with --dry-run"
+        )
+
     def reindex(self) -> None:
         raise ModelStoreError(f"{self._catalogue.shown}: an index is written into a directory only")
 

@@ -30,6 +30,8 @@ class Shelf(Protocol):
 
     def remove(self, ref: str) -> None: ...
 
+    def rewrite(self, spec: ModelSpec) -> None: ...
+
     def reindex(self) -> None: ...
 
 
@@ -76,19 +78,24 @@ class ModelStore:
 
         Returns the spec as it was written, with the digest of the files. ModelExists if there is this version already.
         """
-        self._writable()
+        self.check_writable()
         spec = spec.model_copy(update={"digest": _digest(staging)})
         self._shelf.add(staging, spec)
         return spec
 
     def remove(self, ref: str) -> None:
         """Takes `name@version` out of the store. Whether someone uses it is for the caller to know."""
-        self._writable()
+        self.check_writable()
         self._shelf.remove(ref)
+
+    def rewrite(self, spec: ModelSpec) -> None:
+        """Replaces what model.toml says of a model that is there; its files and digest stay. Only in a directory."""
+        self.check_writable()
+        self._shelf.rewrite(spec)
 
     def reindex(self) -> None:
         """Writes index.json anew, after models were copied, edited or deleted by hand. Only a directory has one."""
-        self._writable()
+        self.check_writable()
         self._shelf.reindex()
 
     def export(self, ref: str, target: Path) -> None:
@@ -100,7 +107,7 @@ class ModelStore:
         finally:
             self.release(spec.digest)
 
-    def _writable(self) -> None:
+    def check_writable(self) -> None:
         if self.root == BUNDLED:
             raise ModelStoreError(
                 "the bundled models are part of the installation; name a store of your own in VEDETTE_MODEL_STORE"

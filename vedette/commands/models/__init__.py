@@ -9,6 +9,11 @@ from vedette.lazy import LazyGroup
 #: Subcommand to its one line of help; `<name>.py` beside this file defines `models_<name>`.
 COMMANDS: Final = {
     "list": "List the models that can be asked for.",
+    "add": "Add a model to the store, with measured numbers.",
+    "show": "Show one model: memory and speed by batch, and who can run it.",
+    "profile": "Measure memory and speed of a model on this machine.",
+    "remove": "Remove one version of a model from the store.",
+    "export": "Copy a model to TARGET: a new directory, or a .tar.gz file.",
 }
 
 
