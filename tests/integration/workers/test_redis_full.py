@@ -27,8 +27,10 @@ def test_a_worker_outlasts_a_redis_that_refuses_writes(new_yard, make_full):
         wait_until(jobs[0].results, 30, that="the slot is at work")
         connections = len(new_yard.client.client_list())
 
-        # When Redis is full until kombu has met that too and has tried again, and then no longer
+        # When Redis is full until kombu, which writes when it connects, has met that too, and then no longer
         make_full()
+        for kind in ("normal", "pubsub"):
+            new_yard.client.client_kill_filter(_type=kind)
         wait_until(
             lambda: worker.log.count("Cannot connect to") >= 8 or worker.process.poll() is not None,
             30,
