@@ -100,5 +100,8 @@ def _only(signature: Any, input_name: str, wanted: list[str]) -> Any:
         outputs = signature(**{input_name: images})
         return {name: outputs[name] for name in wanted}
 
+    # Then there is nothing to leave out, and nothing to trace once more.
+    if set(wanted) == set(signature.structured_outputs):
+        return call
     # By position: TF1 exports have inputs such as `image_arrays:0`, which no Python argument can be called.
     return tf.function(call, autograph=False).get_concrete_function(tf.TensorSpec(takes.shape, takes.dtype, "images"))
