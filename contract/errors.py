@@ -14,6 +14,7 @@
     ├── ModelStoreError      model_store           (workers) the model store cannot be written
     ├── ModelSourceError     model_source          (workers) what was to become a model cannot be fetched, or is none
     ├── LabelsError          labels_invalid        (workers) a file of labels that cannot be read
+    ├── ProfileFailed        profile_failed        (workers) a model that cannot be measured
     ├── NoCapableWorker      no_capable_worker     the model is known, but no live worker can run it
     ├── JobUnknown           job_unknown           no such job, or its lifetime is over
     ├── JobClosed            job_closed            the job was cancelled or finished while work was added

@@ -44,13 +44,20 @@ class Registry:
         self.published += 1
 
 
+class Watch:
+    def look(self):
+        pass
+
+
 @pytest.fixture
 def step(monkeypatch):
     step = Advertise.__new__(Advertise)
     step._registry, step._capability = Registry(), capability("3g", slots=1, threads=1)
-    step._listening, step._upkeeps, step._redis_was_away, step._warm = [], 0, False, True
-    monkeypatch.setattr(step, "_publish_models", lambda: None)
-    monkeypatch.setattr(step, "_wanted", lambda: list(step._registry.queues))
+    step._listening, step._upkeeps, step._redis_was_away, step._open = [], 0, False, True
+    step._watch = Watch()
+    monkeypatch.setattr(step, "_publish_models", lambda _consumer: None)
+    monkeypatch.setattr(step, "_publish_warm_ones", lambda: None)
+    monkeypatch.setattr(step, "_wanted", lambda _consumer: list(step._registry.queues))
     monkeypatch.setattr(step, "_advert", lambda _consumer: None)
     return step
 
