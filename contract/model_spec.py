@@ -113,8 +113,15 @@ class ModelSpec(Part):
             memory_bytes=tier_for(self._bytes_for_one()),
         )
 
+    @property
+    def one_image_bytes(self) -> int:
+        """Expected of a slot that runs one image of the size that the model is meant for; a signature of a fixed number
+        is filled up to it."""
+        fed = self.signature.batch if isinstance(self.signature.batch, int) else 1
+        return self.memory.predict(fed, self.requirement.image_megapixels)
+
     def _bytes_for_one(self) -> int:
-        return round(self.memory.predict(1, self.requirement.image_megapixels) * MEMORY_MARGIN)
+        return round(self.one_image_bytes * MEMORY_MARGIN)
 
 
 def read_spec(path: Path) -> ModelSpec:

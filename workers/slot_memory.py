@@ -81,19 +81,22 @@ class SlotMemory:
         sample = self._sampler.sample()
         budget = Budget(self._share_bytes, sample.anon_bytes, sample.free_bytes, sample.tightest)
         load_bytes = max(0, spec.memory.base_bytes - sample.anon_bytes)
-        return admit(spec.memory, _one_image(spec), 1, None, budget, load_bytes=load_bytes)
+        return admit(
+            spec.memory, _one_image(spec), 1, None, budget, load_bytes=load_bytes, batch_kind=spec.signature.batch
+        )
 
     def could_ever_load(self, spec: ModelSpec) -> bool:
         """Whether a model that has no room now would, were no other process in the way."""
-        return spec.memory.base_bytes + added_bytes(spec.memory, _one_image(spec)) <= self._share_bytes
+        one_bytes = added_bytes(spec.memory, _one_image(spec), batch_kind=spec.signature.batch)
+        return spec.memory.base_bytes + one_bytes <= self._share_bytes
 
     def reserve(self, spec: ModelSpec, digest: str, megapixels: Sequence[float], wanted: int) -> Reservation:
         """`with … as admission:` the first `admission.batch` images may be decoded and run."""
         known = self._limit(digest)
-        one_at_a_time = spec.signature.batch == "one"
+        kind = spec.signature.batch
 
         def decide(budget: Budget) -> Admission:
-            return admit(spec.memory, megapixels, wanted, known, budget, one_at_a_time=one_at_a_time)
+            return admit(spec.memory, megapixels, wanted, known, budget, batch_kind=kind)
 
         self._guard.mark()
         return Reservation(

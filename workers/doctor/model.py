@@ -47,7 +47,7 @@ def fit(spec: ModelSpec, capability: Capability, now: MemorySample) -> Fit:
             None,
             budget,
             load_bytes=spec.memory.base_bytes,
-            one_at_a_time=spec.signature.batch == "one",
+            batch_kind=spec.signature.batch,
         )
 
     return Fit(tuple(shortfalls(capability, spec.needs)), largest(at_rest), largest(at_present))
@@ -241,7 +241,7 @@ def _predicted_bytes(spec: ModelSpec, batch: int) -> int:
         spec.memory,
         [spec.requirement.image_megapixels] * max(1, batch),
         load_bytes=spec.memory.base_bytes,
-        one_at_a_time=spec.signature.batch == "one",
+        batch_kind=spec.signature.batch,
     )
 
 

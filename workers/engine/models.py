@@ -56,7 +56,7 @@ def to_unload(loaded: list[ModelSpec], wanted: ModelSpec, share_bytes: int) -> l
     `loaded` is ordered from least to most recently used; other versions of the wanted model go before any of those.
     Every base contains the runtime, which is there only once.
     """
-    free = share_bytes - wanted.memory.predict(1, wanted.requirement.image_megapixels)
+    free = share_bytes - wanted.one_image_bytes
     other_versions_first = sorted(loaded, key=lambda spec: spec.name != wanted.name)
     held = [(spec.digest, max(spec.memory.base_bytes - RUNTIME_BYTES, 0)) for spec in other_versions_first]
     going = []

@@ -10,7 +10,8 @@ What a batch adds to a process that has its model loaded:
                  with the image: per_megapixel is 0 because it resizes inside. Measured with TensorFlow 2.21 on an
                  image of 50 megapixels: 143 MiB decoded, 286 stacked, 580 as a tensor.
 
-A model that takes one image a call needs the call's part once, for its largest image, and the pixels of all.
+A model that takes one image a call, or a fixed number, needs the call's part so many times, for its largest image, and
+the pixels of all.
 Before the model is loaded, its base less the runtime that is there already comes on top.
 
 Worked: 25 MB an image and nothing a megapixel; 8 images of 1 MP, model loaded.
@@ -25,6 +26,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from contract.batch_memory import BatchKind, fed
 from contract.memory import format_bytes
 from contract.model_spec import MEMORY_MARGIN, Memory
 from workers.memory.blackbox import Entry
@@ -87,7 +89,7 @@ def admit(
     budget: Budget,
     *,
     load_bytes: int = 0,
-    one_at_a_time: bool = False,
+    batch_kind: BatchKind = "dynamic",
 ) -> Admission:
     """The largest batch that fits, from the front of the candidates.
 
@@ -101,7 +103,7 @@ def admit(
         most, limited_by = max(1, learned), f"learned: this class of worker holds {learned}"
     fitting, predicted_bytes = 0, 0
     for images in range(1, most + 1):
-        needed_bytes = added_bytes(memory, megapixels[:images], load_bytes=load_bytes, one_at_a_time=one_at_a_time)
+        needed_bytes = added_bytes(memory, megapixels[:images], load_bytes=load_bytes, batch_kind=batch_kind)
         if needed_bytes > available_bytes:
             limited_by = (
                 f"{images} image{'s' if images > 1 else ''} would need {format_bytes(needed_bytes)}, "
@@ -114,11 +116,11 @@ def admit(
 
 
 def added_bytes(
-    memory: Memory, megapixels: Sequence[float], *, load_bytes: int = 0, one_at_a_time: bool = False
+    memory: Memory, megapixels: Sequence[float], *, load_bytes: int = 0, batch_kind: BatchKind = "dynamic"
 ) -> int:
     """What a batch of images of these sizes adds to the process; the formula stands above."""
     calls = [memory.per_image_bytes + each * memory.per_megapixel_bytes for each in megapixels]
-    call_bytes = max(calls) if one_at_a_time else sum(calls)
+    call_bytes = sum(calls) if batch_kind == "dynamic" else fed(batch_kind, len(calls)) * max(calls)
     copies = COPIES if memory.per_megapixel_bytes else COPIES_WITH_TENSOR
     pixel_bytes = sum(megapixels) * 1e6 * _BYTES_PER_PIXEL * copies
     return load_bytes + math.ceil(call_bytes * MEMORY_MARGIN + pixel_bytes)

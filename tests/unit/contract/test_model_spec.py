@@ -155,5 +155,12 @@ def test_what_a_model_needs_spells_its_queue(fields, queue):
     assert queue_name(spec(**fields).needs) == queue
 
 
+def test_a_signature_of_a_fixed_number_is_filled_up_to_it():
+    four = spec(base="300m", per_image="100m", signature={"batch": 4})
+
+    # 1.15 × (300 + 4 × 100) MiB
+    assert queue_name(four.needs) == "detect.any.1g"
+
+
 def test_needs_are_for_one_image():
     assert spec(base="1g", per_image="1g").needs == Requirement(memory_bytes=4 * GIB)
