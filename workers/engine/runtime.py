@@ -7,16 +7,25 @@ from typing import Final
 import cv2
 import tensorflow as tf
 
-#: Of <malloc.h>. One arena per thread is how glibc keeps freed tensors; two are enough and give memory back.
-_M_ARENA_MAX: Final = -8
-_ARENAS: Final = 2
+from contract.memory import MIB
+
+#: mallopt of <malloc.h>. What glibc does by itself keeps freed tensors: an arena per thread, and blocks up to 32 MiB on
+#: heaps, where they leave holes. With these, 8 images of a megapixel through `defects-large` peak at 626 to 677 MB
+#: instead of 758, and peaks grow more evenly with the batch; on a busy machine calls showed no difference.
+_MALLOC: Final = {
+    -8: 2,  # M_ARENA_MAX
+    -3: 16 * MIB,  # M_MMAP_THRESHOLD: larger blocks go back to the system when they are freed
+    -1: 64 * MIB,  # M_TRIM_THRESHOLD: as glibc would have it by then
+}
 
 
 def prepare(threads: int) -> None:
     """Sets thread counts and leaves GPUs alone; must run before the first op of the process."""
     with suppress(OSError, AttributeError):  # a C library that is not glibc
-        # The variable MALLOC_ARENA_MAX is read when a program starts, and a slot is forked, not started.
-        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, _ARENAS)
+        # Variables such as MALLOC_ARENA_MAX are read when a program starts, and a slot is forked, not started.
+        libc = ctypes.CDLL(None)
+        for parameter, value in _MALLOC.items():
+            libc.mallopt(parameter, value)
     tf.config.set_visible_devices([], "GPU")
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)

@@ -5,7 +5,7 @@ The formula is the one by which a batch is admitted (`contract.batch_memory`):
     bytes = base + fed × (per_image + megapixels × per_megapixel)
 
 `base` is at least what a process holds after its first call, and no cost is negative. Of all such planes, the one that
-lies 2 % above every measured peak and otherwise, as a share of the peak, as little above as can be: a promise may be
+lies 1 % above every measured peak and otherwise, as a share of the peak, as little above as can be: a promise may be
 too dear, must not be too cheap, and shall be right within some percent for 300 MB as for 3 GB. Memory grows less than
 in proportion where the allocator uses again what it has, so a least-squares plane would be far off at one end.
 
@@ -27,7 +27,7 @@ from contract.model_spec import Memory
 #: Of relative errors: what differs less is equal.
 _TOLERANCE: Final = 1e-6
 #: Two fresh processes with the same load peak about so far apart.
-RUN_TO_RUN: Final = 1.02
+RUN_TO_RUN: Final = 1.01
 
 Vector = npt.NDArray[np.float64]
 
