@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from celery.utils.log import get_logger
 
-from contract.errors import ModelBroken
+from contract.errors import ModelBroken, ModelUnavailable
 from contract.ledger import Claim
 from contract.messages import Failure, ImageRef, ImageResult
 from contract.model_spec import ModelSpec
@@ -56,6 +56,10 @@ class WorkerLeaves(Exception):  # never leaves the task
     """The worker is shutting down: what is not done yet is handed back."""
 
 
+class ModelAway(Exception):  # never leaves the task
+    """The model store does not answer, or the cache is full of models in use: it may be had later."""
+
+
 @dataclass
 class AttemptRun:
     slot: Slot
@@ -67,7 +71,7 @@ class AttemptRun:
     failed: int = 0
 
     def run(self) -> None:
-        """Works through the claim, recording as it goes. Raises AttemptFailed, WorkerLeaves or LeaseLost."""
+        """Works through the claim, recording as it goes. Raises AttemptFailed, ModelAway, WorkerLeaves, LeaseLost."""
         with self.slot.memory.attempt(self.claim):
             self.slot.memory.box.enter("decode")
             readable = self._headers()
@@ -102,6 +106,9 @@ class AttemptRun:
             memory.box.enter("load", [])
             self._make_room(self.slot.models.spec(options.model, options.digest))
             model = self.slot.models.get(options.model, options.digest)
+        except ModelUnavailable as error:
+            memory.wait_until(self._not_yet)
+            raise ModelAway(str(error)) from error
         except ModelBroken as error:
             raise AttemptFailed(Mishap("model", str(error), stage="load")) from error
         except (AttemptFailed, WorkerLeaves, LeaseLost):
@@ -182,6 +189,10 @@ class AttemptRun:
             if len(decoded) > 1:  # only the offender fails: each image alone
                 return [result for item in decoded for result in self._detect(model, [item])]
             return [self._failure(decoded[0][0].image, Failure(code="model_failed", message=describe_error(error)))]
+
+    def _not_yet(self) -> bool:
+        self._may_go_on()
+        return False
 
     def _may_go_on(self) -> None:
         self.lease.check()

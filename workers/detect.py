@@ -62,7 +62,8 @@ def _read(args: tuple[Any, ...], fields: dict[str, Any]) -> DetectMessage:
 
 
 def _work(task: Task, slot: Slot, claim: Claim, worker: str) -> Summary:
-    from workers.attempt import AttemptFailed, AttemptRun, WorkerLeaves  # OpenCV, TensorFlow: only where work is done
+    # OpenCV, TensorFlow: only where work is done.
+    from workers.attempt import AttemptFailed, AttemptRun, ModelAway, WorkerLeaves
 
     with LeaseKeeper(slot.lease_ledger, claim, slot.settings) as lease:
         attempt = AttemptRun(slot, claim, lease, worker)
@@ -72,8 +73,11 @@ def _work(task: Task, slot: Slot, claim: Claim, worker: str) -> Summary:
             logger.warning("task %s attempt %d stops: %s", claim.task, claim.attempt, lost.standing)
             return _summary(lost.standing, attempt)
         except WorkerLeaves:
-            closed = patiently(lambda: hand_back(slot.office, _record_of(claim, worker), "the worker is leaving"))
-            return _summary("done" if closed == "done" else "handed back", attempt)
+            return _hand_back(slot, claim, worker, attempt, "the worker is leaving")
+        except ModelAway as away:
+            if claim.attempt < slot.settings.attempts_max:
+                return _hand_back(slot, claim, worker, attempt, str(away))
+            return _put_back(task, slot, claim, worker, Mishap("model", str(away), stage="load"))
         except AttemptFailed as failed:
             return _put_back(task, slot, claim, worker, failed.mishap)
         except redis.RedisError:
@@ -83,6 +87,11 @@ def _work(task: Task, slot: Slot, claim: Claim, worker: str) -> Summary:
             return _put_back(task, slot, claim, worker, Mishap(verdict_of(error), describe_error(error)))
     patiently(lambda: _close_done(slot, claim, worker))
     return _summary("done", attempt)
+
+
+def _hand_back(slot: Slot, claim: Claim, worker: str, attempt: Any, why: str) -> Summary:
+    closed = patiently(lambda: hand_back(slot.office, _record_of(claim, worker), why))
+    return _summary("done" if closed == "done" else "handed back", attempt)
 
 
 def _summary(answer: str, attempt: Any) -> Summary:

@@ -13,8 +13,24 @@
 Only the child imports TensorFlow. A profile never takes more than a share of what the machine has free at the moment.
 """
 
+from typing import Final
+
 from workers.profile.errors import ProfileFailed
-from workers.profile.plan import QUICK, THOROUGH, Effort
+from workers.profile.plan import MINIMAL, QUICK, THOROUGH, Effort
 from workers.profile.profile import Check, Profile, profile, with_profile
 
-__all__ = ["QUICK", "THOROUGH", "Check", "Effort", "Profile", "ProfileFailed", "profile", "with_profile"]
+#: By what a user calls them.
+EFFORTS: Final = {"minimal": MINIMAL, "quick": QUICK, "thorough": THOROUGH}
+
+__all__ = [
+    "EFFORTS",
+    "MINIMAL",
+    "QUICK",
+    "THOROUGH",
+    "Check",
+    "Effort",
+    "Profile",
+    "ProfileFailed",
+    "profile",
+    "with_profile",
+]

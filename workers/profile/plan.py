@@ -50,6 +50,10 @@ class Effort:
     timeout_s: float
 
 
+#: The least that a fit can be made of: seconds, for a first try.
+MINIMAL: Final = Effort(
+    batches=(1, 4), sizes=((1, 0.25),), halvings=0, checks=(), repeat_s=0.2, call_max_s=10.0, timeout_s=300.0
+)
 #: A minute on two cores for a small model.
 QUICK: Final = Effort(
     batches=(1, 2, 8, 24),

@@ -10,7 +10,7 @@ from contract.messages import DetectMessage, ImageRef
 from contract.settings import load_settings
 from tests.support.builders import advert, options, spec
 from workers import closing, detect
-from workers.attempt import AttemptFailed, AttemptRun, WorkerLeaves
+from workers.attempt import AttemptFailed, AttemptRun, ModelAway, WorkerLeaves
 from workers.closing import Office
 from workers.detect import _read, _work
 from workers.ladder import Mishap
@@ -207,3 +207,20 @@ def test_a_message_that_is_malformed_is_counted_and_rejected_without_a_retry(mon
 
 def test_a_good_message_is_read():
     assert _read((), MESSAGE.model_dump()) == MESSAGE
+
+
+def test_a_model_that_cannot_be_had_now_is_put_back_until_attempts_are_used_up(work):
+    # Given a model store that is away
+    work.run(ModelAway("defects-small@1: cannot be had from the model store now"), attempt=4)
+
+    # Then the images are put back as they were, without a verdict
+    assert work.answer["answer"] == "handed back"
+    [(attempt, back)] = work.ledger.closed
+    assert (attempt.verdict, back) == (None, PutBack("detect.any.1g", 8))
+    assert attempt.outcome == "handed back: defects-small@1: cannot be had from the model store now"
+    assert len(work.rung) == 1
+
+    # And given up at the last attempt, with the reason
+    work.run(ModelAway("defects-small@1: cannot be had"), attempt=5)
+    assert [result.failure.code for _, result in work.ledger.recorded] == ["model_failed"] * 3
+    assert "cannot be had" in work.ledger.recorded[0][1].failure.message

@@ -11,6 +11,7 @@ import click
 from contract.errors import SettingsError
 from contract.settings import load_settings
 from vedette.amount import Amount
+from vedette.effort import effort_option
 from vedette.errors import SpecFileInvalid, needs_extra
 from vedette.profile_table import profile_caption, profile_table
 from vedette.tables import print_table
@@ -27,7 +28,7 @@ from vedette.tables import print_table
 @click.option("--megapixels", type=click.FloatRange(min=0, min_open=True), default=1.0, show_default=True,
               help="Size of image that a slot must have room for.")  # fmt: skip
 @click.option("--memory", type=Amount(), metavar="SIZE", help="No process that tries the model takes more (4g).")
-@click.option("--thorough", is_flag=True, help="Measure more batches and sizes; takes minutes.")
+@effort_option
 @click.option("--description", default="", help="One line for people.")
 @click.option("--license", "license_", default="", help="Of the model; known for models of the zoo.")
 @click.option("--zoo", metavar="URL", envvar="VEDETTE_ZOO_URL", help="A copy of the TensorFlow 2 model zoo.")
@@ -40,7 +41,7 @@ def models_add(
     inside: str | None,
     megapixels: float,
     memory: int | None,
-    thorough: bool,
+    effort: str,
     description: str,
     license_: str,
     zoo: str | None,
@@ -54,7 +55,7 @@ def models_add(
     with needs_extra("worker", "vedette models add"):
         from vedette.adding import Narration, slot_threads
         from workers.adding import Wanted, add_model
-        from workers.profile import QUICK, THOROUGH
+        from workers.profile import EFFORTS
         from workers.store import ModelStore
         from workers.store.cache import downloads_directory
 
@@ -84,7 +85,7 @@ def models_add(
             downloads=downloads_directory(),
             threads=slot_threads(),
             budget_bytes=memory,
-            effort=THOROUGH if thorough else QUICK,
+            effort=EFFORTS[effort],
             tell=narration.tell,
             command=command,
         )

@@ -8,6 +8,7 @@ import click
 from contract.errors import ModelUnknown
 from contract.settings import load_settings
 from vedette.amount import Amount
+from vedette.effort import effort_option
 from vedette.errors import needs_extra
 from vedette.profile_table import profile_caption, profile_table
 from vedette.tables import print_table
@@ -17,9 +18,9 @@ from vedette.tables import print_table
 @click.argument("model")
 @click.option("--memory", type=Amount(), metavar="SIZE", help="No process that runs the model takes more (4g).")
 @click.option("--threads", type=click.IntRange(min=1), help="Of a slot; as a worker here would have them.")
-@click.option("--thorough", is_flag=True, help="Measure more batches and sizes; takes minutes.")
+@effort_option
 @click.option("--dry-run", is_flag=True, help="Measure and show, and leave model.toml as it is.")
-def models_profile(model: str, memory: int | None, threads: int | None, thorough: bool, dry_run: bool) -> None:
+def models_profile(model: str, memory: int | None, threads: int | None, effort: str, dry_run: bool) -> None:
     """Measure memory and speed of a model on this machine.
 
     MODEL is `name`, for its latest version, or `name@version`, of the store. What was measured replaces what its
@@ -29,7 +30,7 @@ def models_profile(model: str, memory: int | None, threads: int | None, thorough
         from vedette.adding import Narration, slot_threads
         from vedette.own_store import own_spec
         from workers.adding.add import tell_load
-        from workers.profile import QUICK, THOROUGH, profile, with_profile
+        from workers.profile import EFFORTS, profile, with_profile
         from workers.store import ModelStore
     store = ModelStore(load_settings())
     spec = own_spec(model)
@@ -45,7 +46,7 @@ def models_profile(model: str, memory: int | None, threads: int | None, thorough
             spec,
             threads=threads or slot_threads(),
             budget_bytes=memory,
-            effort=THOROUGH if thorough else QUICK,
+            effort=EFFORTS[effort],
             on_progress=lambda step, outcome: tell_load(narration.tell, step, outcome),
             command="vedette " + shlex.join(sys.argv[1:]),
         )
