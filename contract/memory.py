@@ -49,7 +49,9 @@ def parse_bytes(text: str) -> int:
 
 
 def format_bytes(amount_bytes: int) -> str:
-    """`1.9 GiB`, `320 MiB`: for people, one decimal from GiB on."""
+    """`1.9 GiB`, `320 MiB`, `12 KiB`: for people, one decimal from GiB on."""
     if amount_bytes >= GIB:
         return f"{amount_bytes / GIB:.1f} GiB"
+    if 0 < amount_bytes < MIB:
+        return f"{amount_bytes / 1024:.0f} KiB"
     return f"{amount_bytes / MIB:.0f} MiB"

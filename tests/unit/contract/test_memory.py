@@ -66,7 +66,14 @@ def test_what_is_no_amount_is_refused_with_examples(text):
 
 @pytest.mark.parametrize(
     ("amount_bytes", "text"),
-    [(0, "0 MiB"), (320 * MIB, "320 MiB"), (GIB - 1, "1024 MiB"), (GIB, "1.0 GiB"), (round(1.94 * GIB), "1.9 GiB")],
+    [
+        (0, "0 MiB"),
+        (12 * 1024, "12 KiB"),
+        (320 * MIB, "320 MiB"),
+        (GIB - 1, "1024 MiB"),
+        (GIB, "1.0 GiB"),
+        (round(1.94 * GIB), "1.9 GiB"),
+    ],
 )
 def test_amounts_as_people_read_them(amount_bytes, text):
     assert format_bytes(amount_bytes) == text
