@@ -25,11 +25,7 @@ BATCHES = (1, 4, 16)
 THREADS = 2
 
 
-#: Its memory grows by 50 MB a megapixel up to eight and by 40 beyond, and a plane above all peaks is then 20 % off.
-UNEVEN = pytest.mark.xfail(reason="predicted 16 %, 15 % and 20.2 % too much on 2026-11-24; 20 % are allowed")
-
-
-@pytest.fixture(params=["defects-small", pytest.param("defects-large", marks=UNEVEN), "hungry"])
+@pytest.fixture(params=["defects-small", "defects-large", "hungry"])
 def model(request, tmp_path):
     """Memory by the image, by the pixel, and by a block that has nothing to do with the image's size."""
     if request.param == "hungry":

@@ -4,7 +4,7 @@ import pytest
 
 from contract.batch_memory import peak_bytes
 from contract.model_spec import Memory
-from workers.profile.fit import RUN_TO_RUN, Sample, error, fit
+from workers.profile.fit import BELOW, RUN_TO_RUN, Sample, error, fit
 
 MB = 1_000_000
 WARM = 235 * MB
@@ -26,13 +26,13 @@ def test_a_plane_is_found_again_one_percent_higher() -> None:
     assert found.fit_error == pytest.approx(RUN_TO_RUN - 1, abs=1e-4)
 
 
-@pytest.mark.parametrize("surprise_mb", [0, 70, 400])
-def test_no_measured_peak_lies_above_the_plane(surprise_mb) -> None:
+@pytest.mark.parametrize(("surprise_mb", "below"), [(0, 0), (70, 0), (400, 0.02)])
+def test_no_measured_peak_lies_above_the_plane_but_a_little_where_it_would_be_far_too_dear(surprise_mb, below) -> None:
     measured = samples(240, 9, 40, surprise_mb=surprise_mb)
 
     found = fit(measured, WARM)
 
-    assert all(error(found, sample, "dynamic") >= 0 for sample in measured)
+    assert min(error(found, sample, "dynamic") for sample in measured) >= -below - 1e-6
 
 
 def test_the_error_is_the_largest_one_and_as_small_as_can_be() -> None:
@@ -46,7 +46,8 @@ def test_the_error_is_the_largest_one_and_as_small_as_can_be() -> None:
 
     errors = [error(found, sample, "dynamic") for sample in measured]
     assert found.fit_error == pytest.approx(max(errors), abs=1e-4)
-    assert max(errors) < 0.15
+    assert min(errors) >= BELOW - 1 - 1e-6
+    assert max(errors) < 0.12
 
 
 def test_no_cost_is_negative_and_the_base_is_what_a_warm_process_holds() -> None:
