@@ -1,10 +1,8 @@
 """Looks at a SavedModel and runs it: `python -m workers.adding.child`, a Request on stdin, an Answer on stdout."""
 
-import sys
-
 from contract.model_spec import Memory, ModelSpec
 from workers.adding.protocol import Answer, Look, Request
-from workers.isolation.child import answer_stream, leave, live_on_sufferance
+from workers.isolation.child import serve
 from workers.isolation.peak import PeakWatch
 from workers.isolation.raised import raised
 
@@ -57,10 +55,7 @@ def answer(request: Request) -> Answer:
 
 
 def main() -> None:
-    live_on_sufferance()
-    stream = answer_stream()
-    request = Request.model_validate_json(sys.stdin.buffer.read())
-    leave(stream, answer(request).model_dump_json())
+    serve(lambda asked: answer(Request.model_validate_json(asked)).model_dump_json())
 
 
 if __name__ == "__main__":

@@ -4,12 +4,10 @@ Prints a JSON line before each stage and one after it, as the preflight's child 
 thread watches: it ends the process before the kernel would, and offers it to the kernel as the first to go.
 """
 
-import contextlib
 import faulthandler
 import json
 import math
 import os
-import resource
 import sys
 import threading
 import time
@@ -20,6 +18,7 @@ from typing import Any, Final
 from contract.errors import ModelBroken
 from contract.memory import format_bytes
 from contract.model_spec import FILE_NAME, read_spec
+from workers.isolation.child import answer_stream, live_on_sufferance
 from workers.memory.death import GUARD_EXIT
 from workers.memory.guard import default_floor_bytes, judge
 from workers.memory.sample import Sampler
@@ -35,12 +34,9 @@ _CALLS_MAX: Final = 5
 
 def main() -> None:
     faulthandler.disable()
-    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
-    with contextlib.suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("1000")
+    live_on_sufferance()
     asked = json.loads(sys.argv[1])
-    report = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    report = answer_stream()
 
     def say(**what: Any) -> None:
         print(json.dumps(what), file=report, flush=True)

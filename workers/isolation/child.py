@@ -5,9 +5,10 @@ import os
 import resource
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Final, NoReturn, TextIO
 
 _PR_SET_PDEATHSIG: Final = 1
 
@@ -26,13 +27,16 @@ def live_on_sufferance() -> None:
 
 def answer_stream() -> TextIO:
     """The real stdout; from here on, what a library prints goes to stderr."""
-    stream = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    stream = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     return stream
 
 
-def leave(stream: TextIO, text: str) -> None:
-    """Answers and ends: a library that crashes while the interpreter is taken down has done its work all the same."""
-    stream.write(text)
+def serve(answer: Callable[[bytes], str]) -> NoReturn:
+    """Answers what stands on stdin, and ends: a library that crashes while the interpreter is taken down has done its
+    work all the same."""
+    live_on_sufferance()
+    stream = answer_stream()
+    stream.write(answer(sys.stdin.buffer.read()))
     stream.close()
     os._exit(0)

@@ -10,7 +10,7 @@ import sys
 import time
 from typing import Final
 
-from workers.isolation.child import answer_stream, leave, live_on_sufferance
+from workers.isolation.child import serve
 from workers.isolation.peak import PeakWatch
 from workers.isolation.raised import raised
 from workers.profile.protocol import Answer, Report, Request
@@ -110,10 +110,7 @@ def answer(request: Request) -> Answer:
 
 
 def main() -> None:
-    live_on_sufferance()
-    stream = answer_stream()
-    request = Request.model_validate_json(sys.stdin.buffer.read())
-    leave(stream, answer(request).model_dump_json())
+    serve(lambda asked: answer(Request.model_validate_json(asked)).model_dump_json())
 
 
 if __name__ == "__main__":
