@@ -125,7 +125,7 @@ def _ended(producer: Producer, chaos: _Chaos) -> bool:
 
 
 def _wait(chaos: _Chaos, submitted: Sequence[Submitted]) -> list[str]:
-    """Jobs that have not ended when nothing has come of them for the grace: a busy machine is slow and loses nothing."""
+    """Jobs that have not ended when nothing has come of them for the grace: a busy machine is slow, not wrong."""
     ledger = Ledger(chaos.world.client, chaos.world.settings)
     give_up, left = time.monotonic() + GRACE_S, 0
     still_open = [job.job for job in submitted]
