@@ -1,8 +1,8 @@
 """The door for Python: submit images, find jobs again, put dead letters back, see models and fleet.
 
 Submitting is: which model, which queue, how large a task; then for each chunk a task in the ledger and a ring on the
-queue's bell; then the seal. The steps stand here, what they decide in `arguments`, `tasks`, `dead` and
-`contract.routing`.
+queue's bell; then the seal. The steps stand here, what they decide in `arguments`, `dead` and
+`contract.submission`.
 """
 
 import itertools
@@ -19,11 +19,11 @@ from contract.connection import connect, shown_url
 from contract.doorbell import bell_app, ring
 from contract.errors import JobClosed, RedisUnreachable, SettingsError, VedetteError
 from contract.ledger import DeadLetter, JobState, Ledger
-from contract.messages import DetectMessage, ImageRef, JobOptions
+from contract.messages import DetectMessage, ImageRef
 from contract.model_spec import ModelSpec
 from contract.registry import Advert, Registry
-from contract.routing import route
 from contract.settings import Settings, load_settings
+from contract.submission import Plan, chunked, plan_job, plan_more
 from producer.arguments import (
     Image,
     check_batch_size,
@@ -38,7 +38,7 @@ from producer.errors import InvalidArgument, NotReplicated
 from producer.job import Job
 from producer.outage import PATIENCE, answering, outlast
 from producer.sealing import seal, why_closed
-from producer.tasks import chunked, job_name, slots_serving, task_size
+from producer.tasks import job_name
 
 Answer = TypeVar("Answer")
 
@@ -114,23 +114,22 @@ class Client:
         with answering(self._settings):
             spec = self._registry.model(model)
             adverts = self._registry.adverts()
-        batch_size = wanted_batch or spec.throughput.default_batch
-        queue = route(spec, adverts, allow_waiting=allow_waiting)
-        known = len(given) if isinstance(given, Sized) else None
-        size = task_size(known, batch_size, self._settings.task_images, slots_serving(spec.needs, adverts))
-        chunks = chunked(image_refs(given), size)
-        first = next(chunks, None)
-        if first is None:
-            raise InvalidArgument("images is empty: expected at least one image")
-        options = JobOptions(
-            model=spec.ref,
-            digest=spec.digest,
-            batch_size=batch_size,
+        plan = plan_job(
+            spec,
+            adverts,
+            self._settings,
+            images=len(given) if isinstance(given, Sized) else None,
             min_score=min_score,
+            batch_size=wanted_batch,
+            allow_waiting=allow_waiting,
             allow_degraded=allow_degraded,
             max_failure_rate=max_failure_rate,
         )
-        return self._submit(itertools.chain([first], chunks), options, queue)
+        chunks = chunked(image_refs(given), plan.task_images)
+        first = next(chunks, None)
+        if first is None:
+            raise InvalidArgument("images is empty: expected at least one image")
+        return self._submit(itertools.chain([first], chunks), plan)
 
     def job(self, job_id: str) -> Job:
         """A job that was submitted before, by whomever; JobUnknown when there is none."""
@@ -156,13 +155,10 @@ class Client:
             options = self._ledger.options(job_id)
             spec = self._registry.model(options.model)
             adverts = self._registry.adverts()
-        queue = route(spec, adverts, allow_waiting=allow_waiting)
-        size = task_size(
-            len(letters), options.batch_size, self._settings.task_images, slots_serving(spec.needs, adverts)
-        )
+        plan = plan_more(spec, adverts, self._settings, options, images=len(letters), allow_waiting=allow_waiting)
         stopped = job.status().state == "stopped"
         waiting = self._patiently(partial(self._ledger.tasks, job_id)) if stopped else []
-        revived = sum(self._revive(job_id, chunk, options, queue) for chunk in chunked(letters, size))
+        revived = sum(self._revive(job_id, chunk, plan) for chunk in chunked(letters, plan.task_images))
         for task in waiting:
             self._ring_if_queued(task)
         return revived
@@ -195,13 +191,13 @@ class Client:
     def _job(self, job_id: str) -> Job:
         return Job(job_id, self._ledger, self._settings, self._patience)
 
-    def _submit(self, chunks: Iterator[Sequence[ImageRef]], options: JobOptions, queue: str) -> Job:
+    def _submit(self, chunks: Iterator[Sequence[ImageRef]], plan: Plan) -> Job:
         with answering(self._settings):
-            job_id = self._create(options, queue)
+            job_id = self._create(plan)
         submitted = 0
         try:
             for chunk in chunks:
-                self._add(job_id, chunk, options, queue)
+                self._add(job_id, chunk, plan)
                 submitted += len(chunk)
             seal(self._ledger, job_id, submitted, self._settings, self._patience)
         except RedisUnreachable as error:
@@ -219,33 +215,34 @@ class Client:
             raise
         return self._job(job_id)
 
-    def _create(self, options: JobOptions, queue: str) -> str:
+    def _create(self, plan: Plan) -> str:
         while True:
             job_id = job_name(datetime.now(UTC), secrets.token_hex(4))
             with suppress(JobClosed):  # the name is taken
-                self._ledger.create_job(job_id, options, queue)
+                self._ledger.create_job(job_id, plan.options, plan.queue)
                 return job_id
 
-    def _add(self, job_id: str, chunk: Sequence[ImageRef], options: JobOptions, queue: str) -> None:
+    def _add(self, job_id: str, chunk: Sequence[ImageRef], plan: Plan) -> None:
         task = str(uuid.uuid4())
-        self._patiently(partial(self._ledger.add_task, job_id, task, queue, options.batch_size, chunk))
-        self._ring(job_id, task, options.model, options.batch_size, queue)
+        self._patiently(partial(self._ledger.add_task, job_id, task, plan.queue, plan.options.batch_size, chunk))
+        self._ring(plan.bell(job_id, task), plan.queue)
 
-    def _revive(self, job_id: str, chunk: Sequence[DeadLetter], options: JobOptions, queue: str) -> int:
+    def _revive(self, job_id: str, chunk: Sequence[DeadLetter], plan: Plan) -> int:
         task, indexes = str(uuid.uuid4()), [letter.index for letter in chunk]
-        revived = self._patiently(partial(self._ledger.revive, job_id, task, queue, options.batch_size, indexes))
+        batch_size = plan.options.batch_size
+        revived = self._patiently(partial(self._ledger.revive, job_id, task, plan.queue, batch_size, indexes))
         if revived:  # else somebody else was faster
-            self._ring(job_id, task, options.model, options.batch_size, queue)
+            self._ring(plan.bell(job_id, task), plan.queue)
         return revived
 
     def _ring_if_queued(self, task: str) -> None:
         """For a task that `Ledger.revive` queued besides. The reconciler would ring for it too, but one by one."""
         record = self._patiently(partial(self._ledger.task, task))
         if record is not None and record.state == "queued":
-            self._ring(record.job, task, record.model, record.batch_size, record.queue)
+            message = DetectMessage(job=record.job, task=task, model=record.model, batch_size=record.batch_size)
+            self._ring(message, record.queue)
 
-    def _ring(self, job_id: str, task: str, model: str, batch_size: int, queue: str) -> None:
-        message = DetectMessage(job=job_id, task=task, model=model, batch_size=batch_size)
+    def _ring(self, message: DetectMessage, queue: str) -> None:
         self._patiently(partial(ring, self._bells, message, queue))
 
     def _patiently(self, call: Callable[[], Answer]) -> Answer:

@@ -1,0 +1,106 @@
+"""How a job is submitted, whoever does it: which queue, how large a task, which bells. Pure.
+
+Both wings submit: the producer for Python, workers for those who send `vedette.submit` in another language. How long
+either waits for a Redis that is away, and what it says then, stands with them.
+"""
+
+import itertools
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from contract.capability import Requirement
+from contract.messages import DetectMessage, JobOptions
+from contract.model_spec import ModelSpec
+from contract.registry import Advert, serves
+from contract.routing import route
+from contract.settings import Settings
+
+#: Tasks that each slot should get of a small job, so that a quick machine can take more of them than a slow one.
+TASKS_PER_SLOT: Final = 2
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that is decided before the first image is queued."""
+
+    options: JobOptions
+    queue: str
+    #: Images in each task; the last one has what is left.
+    task_images: int
+
+    def bell(self, job: str, task: str) -> DetectMessage:
+        return DetectMessage(job=job, task=task, model=self.options.model, batch_size=self.options.batch_size)
+
+
+def plan_job(
+    spec: ModelSpec,
+    adverts: Sequence[Advert],
+    settings: Settings,
+    *,
+    images: int | None,
+    min_score: float,
+    batch_size: int | None = None,
+    allow_waiting: bool = False,
+    allow_degraded: bool = False,
+    max_failure_rate: float | None = None,
+) -> Plan:
+    """For a job of `images` images, None when nobody knows how many will come. `batch_size` None is the model's own.
+
+    NoCapableWorker when no live worker can run the model, unless `allow_waiting`.
+    """
+    options = JobOptions(
+        model=spec.ref,
+        digest=spec.digest,
+        batch_size=batch_size or spec.throughput.default_batch,
+        min_score=min_score,
+        allow_degraded=allow_degraded,
+        max_failure_rate=max_failure_rate,
+    )
+    return plan_more(spec, adverts, settings, options, images=images, allow_waiting=allow_waiting)
+
+
+def plan_more(
+    spec: ModelSpec,
+    adverts: Sequence[Advert],
+    settings: Settings,
+    options: JobOptions,
+    *,
+    images: int | None,
+    allow_waiting: bool = False,
+) -> Plan:
+    """For `images` more of a job whose options stand; otherwise as `plan_job`."""
+    queue = route(spec, adverts, allow_waiting=allow_waiting)
+    size = task_size(images, options.batch_size, settings.task_images, slots_serving(spec.needs, adverts))
+    return Plan(options, queue, size)
+
+
+def task_size(images: int | None, batch_size: int, task_images: int, slots: int) -> int:
+    """Images in each task of a job of `images` images (None: unknown), when `slots` slots can serve it.
+
+    At most `task_images`, in whole batches. A small job is cut finer, into `TASKS_PER_SLOT` tasks for each slot; one
+    that has less than a batch for each slot is shared out evenly, for all slots at work beat one full batch.
+    200 images, batch 8, task_images 32: 1 slot 32, 4 slots 32, 8 slots 16. 10 images: 1 slot 8, 2 slots 5, 8 slots 2.
+    """
+    largest = max(batch_size, task_images // batch_size * batch_size)
+    if images is None or slots < 1:
+        return largest
+    if images < slots * batch_size:
+        return min(largest, batch_size, max(1, math.ceil(images / slots)))
+    batches = math.ceil(images / (slots * TASKS_PER_SLOT) / batch_size)
+    return min(largest, batches * batch_size)
+
+
+def slots_serving(needs: Requirement, adverts: Iterable[Advert]) -> int:
+    """Slots of the live workers that can run a model of these needs."""
+    return sum(advert.capability.slots for advert in adverts if serves(advert, needs))
+
+
+def chunked(items: Iterable[Item], size: int) -> Iterator[Sequence[Item]]:
+    """`items` in lists of `size`, the last one shorter; holds one list at a time."""
+    remaining = iter(items)
+    while chunk := list(itertools.islice(remaining, size)):
+        yield chunk
