@@ -13,6 +13,7 @@ ADVERTS: Final = PREFIX + "adverts"
 # Housekeeping.
 REJECTS: Final = PREFIX + "rejects"
 RECONCILER_LOCK: Final = PREFIX + "reconciler"
+SUBMITTER_LOCK: Final = PREFIX + "submitter"
 
 
 def bells(queue: str) -> str:
@@ -49,6 +50,10 @@ def task_images(task_id: str) -> str:
 
 def task_history(task_id: str) -> str:
     return f"{PREFIX}task:{task_id}:history"
+
+
+def submission(job_id: str) -> str:
+    return f"{PREFIX}submission:{job_id}"
 
 
 def model(ref: str) -> str:

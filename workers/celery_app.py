@@ -16,6 +16,7 @@ from workers import slot, startup
 from workers.options import WORKER_OPTIONS
 from workers.steps.advertise import Advertise
 from workers.steps.reconcile import Reconcile
+from workers.steps.submissions import TakeSubmissions
 from workers.steps.undertake import Undertake
 
 
@@ -55,7 +56,7 @@ def build_app() -> Celery:
     app.add_defaults(celery_config)
     for option in WORKER_OPTIONS:
         app.user_options["worker"].add(option)
-    app.steps["consumer"].update({Advertise, Reconcile, Undertake})
+    app.steps["consumer"].update({Advertise, Reconcile, TakeSubmissions, Undertake})
     return app
 
 

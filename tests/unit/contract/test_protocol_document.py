@@ -12,6 +12,7 @@ from contract.capability import Capability
 from contract.messages import Detection, DetectMessage, FailureCode, ImageRef, ImageResult, JobOptions
 from contract.queues import requirement_of
 from contract.registry import Advert
+from contract.submit_message import Submission, SubmitMessage
 from tests.support.protocol import PROTOCOL, documented_keys, documented_patterns
 
 ROOT = PROTOCOL.parents[1]
@@ -37,6 +38,8 @@ def first_column(text: str) -> list[str]:
     ("heading", "kind"),
     [
         ("### DetectMessage", DetectMessage),
+        ("### SubmitMessage", SubmitMessage),
+        ("### Submission:", Submission),
         ("### JobOptions", JobOptions),
         ("### ImageRef", ImageRef),
         ("### Advert", Advert),

@@ -1,0 +1,65 @@
+"""The step of a worker that looks for submissions."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from contract import keys
+from contract.settings import PREFIX
+from contract.submit_message import SUBMIT_TASK
+from tests.support.builders import advert, spec
+from workers.steps.submissions import TakeSubmissions
+
+pytestmark = pytest.mark.integration
+
+QUEUE = "detect.any.512m"
+
+
+@pytest.fixture
+def look(monkeypatch, settings, app):
+    """One look of the worker small@yard, by its timer."""
+    monkeypatch.setenv(PREFIX + "REDIS_URL", settings.redis_url)
+    timed = []
+    timer = SimpleNamespace(call_repeatedly=lambda _seconds, call: timed.append(call))
+    consumer = SimpleNamespace(hostname="small@yard", app=app, timer=timer)
+    TakeSubmissions(consumer).start(consumer)
+    return timed[0]
+
+
+def test_a_worker_answers_once_it_offers_something(look, send, submissions, registry):
+    send()
+    look()
+    assert submissions.waiting() == 1, "it would say that nobody can run the model"
+
+    registry.publish_model(spec())
+    registry.publish_advert(advert("small@yard"))
+    look()
+
+    assert submissions.waiting() == 0
+    there = submissions.get("j1")
+    assert there.state == "accepted"
+
+
+@pytest.mark.usefixtures("fleet")
+def test_one_worker_at_a_time(look, send, submissions, redis_client):
+    send()
+    with redis_client.lock(keys.SUBMITTER_LOCK, timeout=10):
+        look()
+        assert submissions.waiting() == 1
+
+    look()
+    assert submissions.waiting() == 0
+
+
+@pytest.mark.usefixtures("fleet")
+def test_trouble_is_said_once_and_does_not_end_the_worker(look, submissions, redis_client, caplog, send):
+    redis_client.set(SUBMIT_TASK, "no list at all")
+
+    look()
+    look()
+
+    assert caplog.text.count("submissions wait") == 1
+    redis_client.delete(SUBMIT_TASK)
+    send()
+    look()
+    assert submissions.waiting() == 0

@@ -1,0 +1,184 @@
+"""Answers `vedette.submit`: what a producer in another language asks for becomes a job, or an error that it can find.
+
+Done in the worker's main process, for a slot may be busy for minutes. Everything here may be done again, by this worker
+or another: the message is dropped only when it was answered, the plan is noted before the first image is queued, and
+tasks are named after their place in the job.
+"""
+
+import uuid
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+from celery import Celery
+from celery.utils.log import get_logger
+from pydantic import TypeAdapter, ValidationError
+
+from contract.doorbell import ring
+from contract.errors import JobClosed, JobUnknown, MessageError, VedetteError
+from contract.ledger import Ledger
+from contract.messages import Identifier, ImageRef, read_message
+from contract.outage import RedisTrouble
+from contract.registry import Registry
+from contract.settings import Settings
+from contract.submission import Plan, chunked, plan_job
+from contract.submissions import Submissions
+from contract.submit_message import SUBMIT_TASK, Submission, SubmitMessage
+from workers.celery_call import Call, flaw_of_extras, read_call
+
+logger = get_logger(__name__)
+
+_JOB_ID: TypeAdapter[str] = TypeAdapter(Identifier)
+
+
+class NotYet(Exception):
+    """A failover took a part of the job back, or no replica has it yet: the message has to be looked at again."""
+
+
+class Submitter:
+    def __init__(
+        self, app: Celery, ledger: Ledger, registry: Registry, submissions: Submissions, settings: Settings
+    ) -> None:
+        self._app = app
+        self._ledger = ledger
+        self._registry = registry
+        self._submissions = submissions
+        self._settings = settings
+        self._replicas = settings.sentinel.replicas if settings.sentinel is not None else 0
+
+    def answer(self, element: bytes) -> None:
+        """After this the message may be dropped. RedisTrouble and NotYet: it stays, and is looked at again."""
+        try:
+            call = read_call(element)
+        except MessageError as error:
+            self._count(error, element)
+            return
+        try:
+            self._submit(call, _read(call))
+        except MessageError as error:
+            self._count(error, element)
+            self._reject(call, error.code, str(error))
+        except (*RedisTrouble, NotYet):
+            raise
+        except VedetteError as error:
+            self._reject(call, error.code, str(error))
+        except Exception as error:  # one message must not keep all others waiting for ever
+            logger.exception("submission %s failed in an unforeseen way", call.id)
+            self._undo(call)
+            self._reject(call, MessageError.code, f"it cannot be submitted ({type(error).__name__}: {error})")
+
+    def _submit(self, call: Call, message: SubmitMessage) -> None:
+        there = self._submissions.get(message.job)
+        if there is not None and there.state == "accepted":
+            logger.info("submission %s of job %s: accepted before, as %s", call.id, message.job, there.id)
+            return
+        begun = there if there is not None and there.options is not None else self._begin(call, message)
+        refs, plan = message.refs(), _plan_of(begun)
+        self._create(message.job, plan)
+        try:
+            self._queue(message.job, refs, plan)
+        except JobClosed:
+            if not self._is_whole(message.job, len(refs)):
+                raise
+        self._submissions.answer(message.job, begun.model_copy(update={"state": "accepted"}))
+        logger.info("submission %s: job %s, %d images for %s", call.id, message.job, len(refs), plan.options.model)
+
+    def _begin(self, call: Call, message: SubmitMessage) -> Submission:
+        images = len(message.images)
+        plan = plan_job(
+            self._registry.model(message.model.strip()),
+            self._registry.adverts(),
+            self._settings,
+            images=images,
+            min_score=message.min_score,
+            batch_size=message.batch_size,
+            allow_waiting=message.allow_waiting,
+            allow_degraded=message.allow_degraded,
+            max_failure_rate=message.max_failure_rate,
+        )
+        begun = Submission(
+            state="begun",
+            id=call.id,
+            options=plan.options,
+            queue=plan.queue,
+            images=images,
+            task_images=plan.task_images,
+        )
+        return self._submissions.begin(message.job, begun)
+
+    def _create(self, job: str, plan: Plan) -> None:
+        try:
+            self._ledger.create_job(job, plan.options, plan.queue)
+        except JobClosed as error:
+            raise JobClosed(f"{error}: give each job an id of its own") from None
+
+    def _queue(self, job: str, refs: Sequence[ImageRef], plan: Plan) -> None:
+        for place, chunk in enumerate(chunked(refs, plan.task_images)):
+            task = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{job}/{place}"))
+            self._ledger.add_task(job, task, plan.queue, plan.options.batch_size, chunk)
+            ring(self._app, plan.bell(job, task), plan.queue)
+        try:
+            sealed = self._ledger.seal_job(job, len(refs), self._replicas)
+        except JobUnknown as error:
+            raise NotYet(str(error)) from None
+        if sealed.images != len(refs):
+            raise NotYet(f"Redis has {sealed.images} of the {len(refs)} images of job {job}")
+        if sealed.replicas < self._replicas:
+            raise NotYet(f"{sealed.replicas} of {self._replicas} replicas of Redis have job {job}")
+
+    def _is_whole(self, job: str, images: int) -> bool:
+        """Whether a job that takes no more images has all of this submission: somebody was faster."""
+        try:
+            status = self._ledger.status(job)
+        except JobUnknown as error:
+            raise NotYet(str(error)) from None
+        return status.sealed and status.total == images and status.state != "cancelled"
+
+    def _count(self, error: MessageError, element: bytes) -> None:
+        count = self._registry.count_reject(error.code)
+        logger.error("submission refused (%s, %d so far): %s; it reads %.200r", error.code, count, error, element)
+
+    def _undo(self, call: Call) -> None:
+        """Half a job helps nobody."""
+        job = _job_of(call)
+        there = self._submissions.get(job) if job is not None else None
+        if job is not None and there is not None and there.state == "begun":
+            with suppress(JobUnknown):
+                self._ledger.cancel_job(job)
+
+    def _reject(self, call: Call, code: str, why: str) -> None:
+        """Where the caller finds it, if it said where. What was accepted under that id stays as it is."""
+        job = _job_of(call)
+        if job is None:
+            return
+        there = self._submissions.get(job)
+        if there is not None and there.state == "accepted":
+            return
+        self._submissions.answer(job, Submission(state="rejected", id=call.id, code=code, message=why))
+        logger.warning("submission %s: job %s rejected (%s): %s", call.id, job, code, why)
+
+
+def _plan_of(begun: Submission) -> Plan:
+    if begun.options is None or begun.queue is None or begun.task_images is None:
+        raise ValueError(f"no plan in {begun!r}")
+    return Plan(begun.options, begun.queue, begun.task_images)
+
+
+def _read(call: Call) -> SubmitMessage:
+    if call.task != SUBMIT_TASK:
+        raise MessageError(f"no task {call.task!r:.80} is done here; this is the queue of {SUBMIT_TASK}")
+    if call.args:
+        raise MessageError(f"SubmitMessage is malformed: takes keyword arguments only (got {call.args!r:.80})")
+    flaw = flaw_of_extras(call.extras, datetime.now(UTC))
+    if flaw is not None:
+        raise MessageError(flaw)
+    return read_message(SubmitMessage, call.kwargs)
+
+
+def _job_of(call: Call) -> str | None:
+    job: Any = call.kwargs.get("job")
+    try:
+        return _JOB_ID.validate_python(job, strict=True)
+    except ValidationError:
+        return None
