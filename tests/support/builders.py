@@ -101,6 +101,10 @@ def found(image: str = "00000.jpg", *, detections: int = 1, **fields: Any) -> Im
     )
 
 
+def found_these(*detections: Detection, image: str = "00000.jpg", **fields: Any) -> ImageResult:
+    return found(image, **fields).model_copy(update={"detections": [*detections]})
+
+
 def not_processed(image: str = "00000.jpg", code: FailureCode = "image_missing", **fields: Any) -> ImageResult:
     failure = Failure(code=code, message="nothing at /images/" + image)
     return ImageResult(**{"image": image, "model": MODEL, "failure": failure, "attempts": 1, **fields})
