@@ -18,7 +18,7 @@ WHITE: Final[Colour] = (255, 255, 255)
 _HUE_STEP: Final = 0.618034
 _KEPT_SUFFIXES: Final = (".jpg", ".jpeg", ".png")
 _JPEG_QUALITY: Final = 92
-_FOLDER: Final = "annotated"
+FOLDER: Final = "annotated"
 
 
 def need_opencv() -> Any:
@@ -36,6 +36,8 @@ def annotate(source: Path, result: ImageResult, target: Path) -> str | None:
     The workers have read the image; that this machine can't is no failure of the job. OutputUnusable for a full disk.
     """
     cv2 = need_opencv()
+    if not source.is_file():  # OpenCV would say so on stderr, once for each
+        return f"{result.image}: is not here"
     try:
         image = cv2.imread(str(source), cv2.IMREAD_COLOR)  # 8 bits, three channels, upright by its EXIF orientation
     except cv2.error as error:
@@ -85,24 +87,32 @@ def line_width_px(width: int, height: int) -> int:
 
 
 def target_paths(names: Sequence[str], folder: Path) -> list[Path]:
-    """Where each image's drawing goes: below `folder`/annotated, by its name, each at a place of its own.
+    """Where each image's drawing goes, as `Targets` has it."""
+    targets = Targets(folder)
+    return [targets.of(name) for name in names]
+
+
+class Targets:
+    """Where drawings go: below `folder`/annotated, by the image's name, each at a place of its own.
 
     JPEG and PNG keep their name, others get `.png` after it. What leads out of the folder is spelled `_`.
     """
-    taken: set[str] = set()
-    targets = []
-    for name in names:
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / FOLDER
+        self._taken: set[str] = set()
+
+    def of(self, name: str) -> Path:
         parts = ["_" if part == ".." else part for part in Path(name).parts if part not in ("/", ".")]
-        inside = Path(*parts)
+        inside = Path(*parts) if parts else Path("_")
         if inside.suffix.lower() not in _KEPT_SUFFIXES:
             inside = inside.with_name(f"{inside.name}.png")
         unique, copy = inside, 1
-        while str(unique).casefold() in taken:  # also one on file systems that take A.jpg and a.jpg for the same
+        while str(unique).casefold() in self._taken:  # A.jpg and a.jpg are the same to some file systems
             copy += 1
             unique = inside.with_name(f"{inside.stem}-{copy}{inside.suffix}")
-        taken.add(str(unique).casefold())
-        targets.append(folder / _FOLDER / unique)
-    return targets
+        self._taken.add(str(unique).casefold())
+        return self._folder / unique
 
 
 def _draw_box(image: Any, detection: Detection, line: int) -> None:

@@ -12,7 +12,7 @@ from vedette.session import Session
 #: Subcommand to its one line of help; `vedette/commands/<name>.py` defines a function of that name.
 COMMANDS: Final = {
     "detect": "Detect objects in images: folders, globs, files.",
-    "results": "Fetch the results of a job.",
+    "results": "Fetch the results of a job, as they come.",
     "status": "Show where a job stands, and why it waits.",
     "cancel": "Stop a job.",
     "dead": "Images that failed through no fault of their own: look, retry, drop.",

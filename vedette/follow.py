@@ -8,7 +8,7 @@ from contract.errors import RedisUnreachable
 from contract.ledger import JobStatus
 from contract.messages import ImageResult
 from producer import Job
-from vedette.output import ResultLines
+from vedette.output import ResultFiles
 from vedette.progress import Progress
 from vedette.summary import Tally
 
@@ -18,7 +18,7 @@ QUIET_S: Final = 5.0
 
 def follow(
     job: Job,
-    lines: ResultLines,
+    files: ResultFiles,
     tally: Tally,
     progress: Progress,
     *,
@@ -28,14 +28,14 @@ def follow(
 ) -> JobStatus:
     """The job's status at its end; when not `to_the_end`, once everything that is done now has been written.
 
-    `on_result` is called with index and result of each image after its line is written. `why` is asked when nothing
+    `on_result` is called with index and result of each image after it is written. `why` is asked when nothing
     comes, and what it says is shown once.
     """
     quiet = _Quiet(why, progress)
     status = None
     for update in job.watch():
         for index, result in update.results:
-            lines.write(result)
+            files.write(index, result)
             tally.add(result)
             if on_result is not None:
                 on_result(index, result)

@@ -20,6 +20,7 @@ from contract.messages import ImageResult
 from contract.registry import Registry
 from contract.settings import Settings
 from tests.support.builders import advert, found, not_processed, spec
+from tests.support.megadetector import flaws
 from tests.support.redis_server import free_port
 from tests.support.wait import wait_until
 
@@ -77,13 +78,17 @@ def sealed_jobs(redis_client: redis.Redis) -> list[str]:
 
 def work(ledger: Ledger, job: str, tasks: int | None = None) -> None:
     for task in ledger.tasks(job)[:tasks]:
-        claim = ledger.claim(job, task, "small@yard")
-        assert not isinstance(claim, str), claim
-        for image in claim.images:
-            result = result_of(image.name)
-            ledger.record(job, task, claim.attempt, [(image.index, result)])
-        attempt = Attempt(attempt=claim.attempt, worker="small@yard", batch_size=8, ended=datetime.now(UTC))
-        ledger.close(job, task, attempt, PutBack("detect.any.512m", 8))
+        finish(ledger, job, task)
+
+
+def finish(ledger: Ledger, job: str, task: str) -> None:
+    claim = ledger.claim(job, task, "small@yard")
+    assert not isinstance(claim, str), claim
+    for image in claim.images:
+        result = result_of(image.name)
+        ledger.record(job, task, claim.attempt, [(image.index, result)])
+    attempt = Attempt(attempt=claim.attempt, worker="small@yard", batch_size=8, ended=datetime.now(UTC))
+    ledger.close(job, task, attempt, PutBack("detect.any.512m", 8))
 
 
 def result_of(name: str) -> ImageResult:
@@ -143,6 +148,33 @@ def test_detach_then_results(settings: Settings, photos: Path, ledger: Ledger) -
 
     assert (done.returncode, fetched.returncode) == (0, 0)
     assert (photos / "vedette-out" / job / "results.jsonl").read_text().count("\n") == 8
+
+
+def test_results_follow_a_job_that_is_under_way_in_two_formats(
+    settings: Settings, photos: Path, ledger: Ledger
+) -> None:
+    # Given a job of two tasks, of which none is done
+    arguments = ("photos", "--model", "defects-small", "--batch-size", "4", "--detach")
+    job = run(settings, photos, "detect", *arguments).stdout.strip()
+    formats = ("--format", "csv", "--format", "megadetector", "--out", "out")
+    with started(settings, photos, "results", job, *formats) as process:
+        # When the first is done
+        work(ledger, job, tasks=1)
+
+        # Then its results are there while the job goes on
+        rows = photos / "out" / "results.csv"
+        wait_until(lambda: rows.exists() and rows.read_text().count("\n") == 9, that="eight rows come in")
+        assert process.poll() is None
+
+        # And when the other is, that was all
+        for task in ledger.tasks(job)[1:]:
+            finish(ledger, job, task)
+        _, err = process.communicate(timeout=10)
+    assert (process.returncode, "Traceback" in err) == (1, False)
+    assert rows.read_text().splitlines()[-1].split(",")[1:3] == ["photos/bad.jpg", "failure"]
+    text = (photos / "out" / "results.megadetector.json").read_text()
+    assert flaws(text) == []
+    assert len(json.loads(text)["images"]) == 9
 
 
 def test_nobody_can_run_it(settings: Settings, photos: Path, registry: Registry) -> None:

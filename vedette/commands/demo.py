@@ -20,7 +20,8 @@ from vedette.commands.fleet import fleet_table
 from vedette.commands.up import say_ready
 from vedette.exits import exit_code_for
 from vedette.follow import follow
-from vedette.output import ResultLines, check_writable
+from vedette.output import ResultFiles, check_writable
+from vedette.place import Place
 from vedette.progress import Progress, progress_on_stderr
 from vedette.stack import Stack, WorkerPlan
 from vedette.stack.interrupt import stopped_by_signal
@@ -57,10 +58,10 @@ def demo(out: Path, plates: int) -> int:
         click.echo(f"\n2. Rendering {plates} plates with scratches, dents, holes and stains")
         images = _render(out / "plates", plates)
         ended = []
-        with ResultLines.to(out) as lines:
+        with ResultFiles(Place.meant(str(out))) as files:
             for step, model in enumerate(MODELS, start=3):
                 click.echo(f"\n{step}. Detecting with {model}")
-                ended.append(_detect(client, model, images, out, lines))
+                ended.append(_detect(client, model, images, out, files))
         click.echo("\nWho did what")
         print_table(fleet_table(client.fleet(), _tasks_by_worker(client, [status.job for status in ended])))
         click.echo("\nStopping what was started")
@@ -84,7 +85,7 @@ def _render(folder: Path, count: int) -> list[tuple[str, Path]]:
     return images
 
 
-def _detect(client: Client, model: str, images: Sequence[tuple[str, Path]], out: Path, lines: ResultLines) -> JobStatus:
+def _detect(client: Client, model: str, images: Sequence[tuple[str, Path]], out: Path, files: ResultFiles) -> JobStatus:
     job = client.submit(images, model)
     targets = target_paths([f"{model}/{path.name}" for _, path in images], out)
 
@@ -95,8 +96,8 @@ def _detect(client: Client, model: str, images: Sequence[tuple[str, Path]], out:
     tally = Tally()
     progress: Progress
     with progress_on_stderr() as progress:
-        status = follow(job, lines, tally, progress, on_result=draw)
-    for text in summary(tally, status, lines.shown)[:-1]:
+        status = follow(job, files, tally, progress, on_result=draw)
+    for text in summary(tally, status, files.shown)[:-1]:
         click.echo(f"   {text}")
     return status
 

@@ -1,19 +1,21 @@
 """`vedette detect`: submit, follow, write, tell. The steps stand here in their order; each is made elsewhere."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
-from contract.messages import ImageResult
 from producer import Client, Job
 from producer.arguments import BATCH_SIZE_MAX
-from vedette.annotate import annotate, need_opencv, target_paths
+from vedette.annotate import need_opencv, target_paths
+from vedette.drawing import Drawings
 from vedette.exits import INTERRUPTED, exit_code_for
 from vedette.follow import follow
-from vedette.output import DEFAULT, ResultLines, check_writable
+from vedette.output import ResultFiles, check_writable
+from vedette.output_options import output_options
 from vedette.paths import expand
+from vedette.place import DEFAULT, STDOUT, Place
 from vedette.progress import progress_on_stderr
 from vedette.session import Session
 from vedette.summary import Tally, summary
@@ -39,9 +41,7 @@ from vedette.waiting import why_waiting
     metavar="S",
     help="Lowest score to report.",
 )
-@click.option(
-    "--out", metavar="DIR", help=f"Folder for results.jsonl, replaced if there; `-`: stdout.  [default: {DEFAULT}/JOB]"
-)
+@output_options
 @click.option("--annotate", "with_boxes", is_flag=True, help="Draw the boxes on copies of the images, DIR/annotated/….")
 @click.option("--allow-waiting", is_flag=True, help="Queue the job even if no live worker can run it yet.")
 @click.option("--allow-degraded", is_flag=True, help="Make an image coarser rather than fail it for memory.")
@@ -60,6 +60,7 @@ def detect(
     batch_size: int | None,
     min_score: float,
     out: str | None,
+    formats: Sequence[str],
     with_boxes: bool,
     allow_waiting: bool,
     allow_degraded: bool,
@@ -70,26 +71,25 @@ def detect(
 
     A folder stands for all images in it and below. Quote a pattern such as 'photos/**/*.jpg' to have it expanded here.
     """
-    if detach and (out or with_boxes):
-        raise click.UsageError(
-            "--detach leaves before there are results: fetch them with `vedette results JOB --out DIR`"
-        )
-    if with_boxes and out == "-":
+    if detach and (out or with_boxes or formats != ("jsonl",)):
+        raise click.UsageError("--detach leaves before there are results: fetch them with `vedette results JOB`")
+    if with_boxes and out == STDOUT:
         raise click.UsageError("--annotate needs a folder: name one with --out")
     if with_boxes:
         need_opencv()
     images = expand(paths)
-    if out != "-" and not detach:
-        check_writable(Path(out) if out else DEFAULT)
+    place = Place.meant(out, formats)
+    if place.folder is not None and not detach:
+        check_writable(place.folder)
     with session.client() as client:
         with _told_of_interruption():
             job = client.submit(images, model, batch_size, min_score, allow_waiting, allow_degraded, max_failure_rate)
         if detach:
             click.echo(job.id)
             return 0
-        folder = None if out == "-" else Path(out) if out else DEFAULT / job.id
-        click.echo(f"job {job.id}: {len(images)} images, results go to {folder or 'stdout'}", err=True)
-        return _follow(client, job, images, folder, with_boxes)
+        place = Place.meant(out, formats, DEFAULT / job.id)
+        click.echo(f"job {job.id}: {len(images)} images, results go to {place.folder or 'stdout'}", err=True)
+        return _follow(client, job, images, place, with_boxes)
 
 
 @contextmanager
@@ -101,13 +101,18 @@ def _told_of_interruption() -> Iterator[None]:
         click.get_current_context().exit(INTERRUPTED)
 
 
-def _follow(client: Client, job: Job, images: list[tuple[str, Path]], folder: Path | None, with_boxes: bool) -> int:
-    tally, passed_over = Tally(), list[str]()
-    on_result = _annotator(images, folder, passed_over) if with_boxes and folder else None
+def _follow(client: Client, job: Job, images: list[tuple[str, Path]], place: Place, with_boxes: bool) -> int:
+    tally = Tally()
+    drawings = _drawings(images, place.folder) if with_boxes and place.folder else None
     try:
-        with ResultLines.to(folder) as lines, progress_on_stderr() as progress:
+        with ResultFiles(place) as files, progress_on_stderr() as progress:
             status = follow(
-                job, lines, tally, progress, on_result=on_result, why=lambda status: why_waiting(client, status)
+                job,
+                files,
+                tally,
+                progress,
+                on_result=drawings.add if drawings else None,
+                why=lambda status: why_waiting(client, status),
             )
     except KeyboardInterrupt:
         click.echo(
@@ -116,24 +121,13 @@ def _follow(client: Client, job: Job, images: list[tuple[str, Path]], folder: Pa
             err=True,
         )
         return INTERRUPTED
-    for text in summary(tally, status, lines.shown):
-        click.echo(text, err=folder is None)
-    if on_result is not None and folder is not None:
-        click.echo(f"Drawings: {folder / 'annotated'}")
-    for text in passed_over:
-        click.echo(f"not drawn: {text}", err=True)
+    for text in summary(tally, status, files.shown):
+        click.echo(text, err=place.folder is None)
+    if drawings is not None:
+        drawings.tell()
     return exit_code_for(status)
 
 
-def _annotator(
-    images: Sequence[tuple[str, Path]], folder: Path, passed_over: list[str]
-) -> Callable[[int, ImageResult], None]:
-    """Draws each result that has detections or none; failed images have nothing to draw."""
+def _drawings(images: Sequence[tuple[str, Path]], folder: Path) -> Drawings:
     targets = target_paths([name for name, _ in images], folder)
-
-    def on_result(index: int, result: ImageResult) -> None:
-        reason = annotate(images[index][1], result, targets[index]) if result.ok else None
-        if reason is not None:
-            passed_over.append(reason)
-
-    return on_result
+    return Drawings(folder, lambda index, _: (images[index][1], targets[index]))

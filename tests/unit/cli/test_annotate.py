@@ -143,6 +143,9 @@ def test_annotate_draws_on_the_upright_image(tmp_path: Path, cv2: Any, numpy: An
 
 def test_what_cannot_be_drawn_is_said(tmp_path: Path, cv2: Any, numpy: Any) -> None:
     source, target = tmp_path / "a.png", tmp_path / "drawn.png"
+    assert annotate(source, found("a.png"), target) == "a.png: is not here"
+
+    source.write_bytes(b"no image")
     assert annotate(source, found("a.png"), target) == "a.png: cannot be read here"
 
     cv2.imwrite(str(source), numpy.zeros((200, 320, 3), numpy.uint8))

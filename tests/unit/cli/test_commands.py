@@ -25,6 +25,7 @@ from contract.model_spec import ModelSpec
 from contract.registry import Advert
 from producer import Update
 from tests.support.builders import MODEL, advert, found, not_processed, spec
+from tests.support.megadetector import flaws
 from tests.unit.cli.test_summary import status
 from vedette import cli
 from vedette.commands.dead import COMMANDS as DEAD_COMMANDS
@@ -209,9 +210,13 @@ def test_annotate(client: PlayedClient) -> None:
         (["detect", "photos", "--model", "m", "--batch-size", "0"], "--batch-size"),
         (["detect", "photos", "--model", "m", "--min-score", "2"], "--min-score"),
         (["detect", "photos", "--model", "m", "--detach", "--annotate"], "--detach leaves"),
+        (["detect", "photos", "--model", "m", "--detach", "--format", "csv"], "--detach leaves"),
         (["detect", "photos", "--model", "m", "--out", "-", "--annotate"], "--annotate needs a folder"),
         (["detect", "fotos", "--model", "m"], "error: nothing at fotos"),
         (["detect", ".", "--model", "m", "--out", "photos/a.jpg"], "error: cannot write photos/a.jpg"),
+        (["detect", "photos", "--model", "m", "--out", "x.csv"], "error: --out x.csv: the format jsonl is no .csv"),
+        (["results", "job-1", "--format", "xml"], "'xml' is not one of 'jsonl', 'coco', 'coco-images', 'megadetector'"),
+        (["results", "job-1", "--out", "-", "--annotate"], "--annotate needs a folder"),
         (["results", "job-2"], "error: unknown job 'job-2'"),
         (["detecd"], "No such command"),
     ],
@@ -261,6 +266,61 @@ def test_results_of_a_job_that_ended(client: PlayedClient) -> None:
 
     assert vedette("results", "job-1").exit_code == 0
     assert Path("vedette-out/job-1/results.jsonl").exists()
+
+
+def test_results_in_several_formats_at_once(client: PlayedClient) -> None:
+    client.played_job = PlayedJob([found("a.jpg"), not_processed("b.jpg")])
+
+    result = vedette("results", "job-1", "--format", "megadetector", "--format", "csv", "--out", "here")
+
+    assert result.exit_code == 1
+    text = Path("here/results.megadetector.json").read_text()
+    assert flaws(text) == []
+    assert [image["file"] for image in json.loads(text)["images"]] == ["a.jpg", "b.jpg"]
+    assert Path("here/results.csv").read_bytes().count(b"\r\n") == 3
+    assert "Results: here/results.megadetector.json, here/results.csv" in result.stdout
+
+
+def test_results_into_a_file_or_to_stdout(client: PlayedClient) -> None:
+    client.played_job = PlayedJob([found("a.jpg")])
+
+    assert vedette("results", "job-1", "--format", "coco", "--out", "deep/down/found.json").exit_code == 0
+    on_stdout = vedette("results", "job-1", "--format", "coco", "--out", "-").stdout
+
+    assert Path("deep/down/found.json").read_text() == on_stdout
+    assert [item["image_id"] for item in json.loads(on_stdout)] == [0]
+
+
+def test_a_document_that_is_left_with_ctrl_c_is_whole(client: PlayedClient) -> None:
+    client.played_job = PlayedJob([found("photos/a.jpg")], state="open", interrupt=True)
+
+    result = vedette("detect", "photos", "--model", "m", "--format", "coco", "--out", "here")
+
+    assert result.exit_code == 130
+    assert len(json.loads(Path("here/results.coco.json").read_text())) == 1
+
+
+def test_results_are_drawn_where_the_images_are(client: PlayedClient) -> None:
+    cv2, numpy = pytest.importorskip("cv2"), pytest.importorskip("numpy")
+    cv2.imwrite("photos/a.jpg", numpy.zeros((200, 320, 3), numpy.uint8))
+    client.played_job = PlayedJob([found("a.jpg", width=320, height=200), not_processed("b.jpg"), found("c.jpg")])
+
+    result = vedette("results", "job-1", "--annotate", "--images", "photos", "--out", "here")
+
+    assert cv2.imread("here/annotated/a.jpg").any()
+    assert "Drawings: here/annotated" in result.stdout
+    assert "not drawn: c.jpg: is not here" in result.stderr
+    assert "b.jpg" not in result.stderr
+
+
+def test_many_images_that_are_elsewhere_are_counted(client: PlayedClient) -> None:
+    pytest.importorskip("cv2")
+    client.played_job = PlayedJob([found(f"{number}.jpg") for number in range(100)])
+
+    result = vedette("results", "job-1", "--annotate", "--out", "here")
+
+    assert result.stderr.count("not drawn: ") == 21
+    assert "not drawn: 80 more" in result.stderr
 
 
 def test_status_says_why_a_job_waits(client: PlayedClient) -> None:
