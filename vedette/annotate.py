@@ -1,21 +1,14 @@
 """Draws detections on a copy of their image. Needs OpenCV, which the base install does not have."""
 
-import colorsys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from contract.messages import Detection, ImageResult
+from vedette.colours import BLACK, class_colour
 from vedette.errors import ExtraMissing
 from vedette.output import writing
 
-#: Blue, green, red, each 0 to 255: OpenCV's order.
-Colour: TypeAlias = tuple[int, int, int]
-BLACK: Final[Colour] = (0, 0, 0)
-WHITE: Final[Colour] = (255, 255, 255)
-
-#: Neighbouring class ids get hues this part of the circle apart: the golden ratio never comes near a hue twice.
-_HUE_STEP: Final = 0.618034
 _KEPT_SUFFIXES: Final = (".jpg", ".jpeg", ".png")
 _JPEG_QUALITY: Final = 92
 FOLDER: Final = "annotated"
@@ -69,21 +62,14 @@ def draw(image: Any, detections: Sequence[Detection]) -> None:
         _draw_label(image, detection, line)
 
 
-def class_colour(class_id: int) -> Colour:
-    """The same bright colour for a class wherever it is drawn, and another for its neighbours."""
-    red, green, blue = colorsys.hsv_to_rgb(class_id * _HUE_STEP % 1, 0.85, 1.0)
-    return round(blue * 255), round(green * 255), round(red * 255)
-
-
-def text_colour(background: Colour) -> Colour:
-    """Black or white, whichever stands out: by luma, https://www.itu.int/rec/R-REC-BT.601."""
-    blue, green, red = background
-    return BLACK if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else WHITE
-
-
 def line_width_px(width: int, height: int) -> int:
     """1 px for a thumbnail, 3 px for 1280 × 960, 10 px for a 4000 × 3000 photo."""
     return max(1, round(min(width, height) / 300))
+
+
+def rim_px(line: int) -> int:
+    """Of the black rim on either side of a line: a third of it."""
+    return max(1, round(line / 3))
 
 
 def target_paths(names: Sequence[str], folder: Path) -> list[Path]:
@@ -119,13 +105,12 @@ def _draw_box(image: Any, detection: Detection, line: int) -> None:
     cv2 = need_opencv()
     colour = class_colour(detection.class_id)
     x_min, y_min, x_max, y_max = (round(edge) for edge in detection.box)
-    # A wider box in the contrasting colour below the coloured one: seen on any background.
-    for thickness, shade in ((line + 2, text_colour(colour)), (line, colour)):
+    for thickness, shade in ((line + 2 * rim_px(line), BLACK), (line, colour)):
         cv2.rectangle(image, (x_min, y_min), (x_max, y_max), shade, thickness, cv2.LINE_AA)
 
 
 def _draw_label(image: Any, detection: Detection, line: int) -> None:
-    """Above the box on a patch of its own, moved so that all of it is seen where the image has room for it."""
+    """Black, above the box on a patch of its own, moved so that all of it is seen where the image has room for it."""
     cv2 = need_opencv()
     height, width = image.shape[:2]
     text, colour = f"{detection.label} {detection.score:.2f}", class_colour(detection.class_id)
@@ -136,6 +121,8 @@ def _draw_label(image: Any, detection: Detection, line: int) -> None:
     patch_width, patch_height = text_width + 2 * margin, text_height + below_baseline + 2 * margin
     left = max(0, min(round(detection.box[0]), width - patch_width))
     top = max(0, min(round(detection.box[1]) - patch_height, height - patch_height))
-    cv2.rectangle(image, (left, top), (left + patch_width, top + patch_height), colour, cv2.FILLED)
+    corners = (left, top), (left + patch_width, top + patch_height)
+    cv2.rectangle(image, *corners, colour, cv2.FILLED)
+    cv2.rectangle(image, *corners, BLACK, rim_px(line))
     origin = (left + margin, top + margin + text_height)
-    cv2.putText(image, text, origin, font, scale, text_colour(colour), stroke, cv2.LINE_AA)
+    cv2.putText(image, text, origin, font, scale, BLACK, stroke, cv2.LINE_AA)

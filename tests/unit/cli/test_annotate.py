@@ -10,12 +10,11 @@ from contract.messages import Detection
 from tests.support.builders import found
 from vedette.annotate import (
     annotate,
-    class_colour,
     draw,
     line_width_px,
     need_opencv,
+    rim_px,
     target_paths,
-    text_colour,
 )
 from vedette.errors import ExtraMissing, OutputUnusable
 
@@ -53,20 +52,14 @@ def test_targets_stay_in_their_folder(tmp_path: Path) -> None:
     ]
 
 
-# Colours and sizes
+# Sizes; colours are in test_colours.py
 
 
-def test_classes_differ_and_their_text_stands_out() -> None:
-    colours = [class_colour(class_id) for class_id in range(1, 91)]
+def test_line_and_rim_follow_the_image() -> None:
+    lines = [line_width_px(*size) for size in ((64, 64), (1280, 960), (4000, 3000))]
 
-    assert len(set(colours)) == 90
-    assert class_colour(3) == class_colour(3)
-    assert text_colour((255, 255, 255)) == (0, 0, 0)
-    assert text_colour((0, 0, 0)) == (255, 255, 255)
-
-
-def test_line_width_follows_the_image() -> None:
-    assert [line_width_px(*size) for size in ((64, 64), (1280, 960), (4000, 3000))] == [1, 3, 10]
+    assert lines == [1, 3, 10]
+    assert [rim_px(line) for line in lines] == [1, 1, 3]
 
 
 # Drawing
