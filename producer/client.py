@@ -91,6 +91,7 @@ class Client:
         allow_waiting: bool = False,
         allow_degraded: bool = False,
         max_failure_rate: float | None = None,
+        on_created: Callable[[Job], None] | None = None,
     ) -> Job:
         """Queues a job and returns when all of its images are on their way.
 
@@ -101,7 +102,8 @@ class Client:
 
         `allow_degraded` lets an image that fits into no worker's memory be made coarser; its result says so. The job
         is stopped once more than `max_failure_rate` of its images have failed: 0.2 gives up on a job of 1000 images
-        at the 201st failure.
+        at the 201st failure. `on_created` is called with the job before its images are on their way, so that
+        results of a long submission can be read while it lasts.
 
         Raises InvalidArgument, ModelUnknown, NoCapableWorker (not with `allow_waiting`, which queues the job until a
         worker comes), RedisUnreachable, RedisRefused, and behind Sentinel NotReplicated: when this returns, a failover
@@ -129,7 +131,7 @@ class Client:
         first = next(chunks, None)
         if first is None:
             raise InvalidArgument("images is empty: expected at least one image")
-        return self._submit(itertools.chain([first], chunks), plan)
+        return self._submit(itertools.chain([first], chunks), plan, on_created)
 
     def job(self, job_id: str) -> Job:
         """A job that was submitted before, by whomever; JobUnknown when there is none."""
@@ -191,11 +193,15 @@ class Client:
     def _job(self, job_id: str) -> Job:
         return Job(job_id, self._ledger, self._settings, self._patience)
 
-    def _submit(self, chunks: Iterator[Sequence[ImageRef]], plan: Plan) -> Job:
+    def _submit(
+        self, chunks: Iterator[Sequence[ImageRef]], plan: Plan, on_created: Callable[[Job], None] | None
+    ) -> Job:
         with answering(self._settings):
             job_id = self._create(plan)
         submitted = 0
         try:
+            if on_created is not None:
+                on_created(self._job(job_id))
             for chunk in chunks:
                 self._add(job_id, chunk, plan)
                 submitted += len(chunk)

@@ -14,7 +14,7 @@ from producer.arguments import timeout_s
 from producer.dead import letters_of
 from producer.given import Given
 from producer.outage import PATIENCE, outlast
-from producer.polling import Deadline, Pace
+from producer.polling import Deadline, Pace, Pause, sleeping
 
 _PAGE: Final = 200
 _PLACES: Final = 10_000
@@ -72,21 +72,22 @@ class Job:
 
     def watch(self, cursor: int = 0, timeout: timedelta | float | None = None) -> Iterator[Update]:
         """Looks at the job again and again, and yields every time, also when nothing is new: for progress bars."""
+        return sleeping(self.watching(cursor, timeout))
+
+    def watching(self, cursor: int = 0, timeout: timedelta | float | None = None) -> Iterator[Update | Pause]:
+        """`watch` for a caller who has something else to do in the pauses."""
         if cursor < 0:
             raise ValueError(f"cursor={cursor}: expected 0 or more")
         return self._watch(cursor, Deadline(timeout_s(timeout)))
 
     def wait(self, timeout: timedelta | float | None = None) -> JobStatus:
         """The status once the job has ended; WaitTimeout says how far it got when it has not after `timeout`."""
-        deadline, pace = Deadline(timeout_s(timeout)), Pace()
-        done = 0
-        while not (status := self.status()).ended:
-            if status.done > done:
-                pace.news()
-            done = status.done
-            self._check(deadline, status)
-            deadline.sleep(pace.pause_s())
+        (status,) = sleeping(self.waiting(timeout))
         return status
+
+    def waiting(self, timeout: timedelta | float | None = None) -> Iterator[JobStatus | Pause]:
+        """`wait` for a caller who has something else to do in the pauses; the one status comes last."""
+        return self._wait(Deadline(timeout_s(timeout)))
 
     def cancel(self) -> JobState:
         """Stops the job and gives the state it was in: 'open' means that it is cancelled now, others are unchanged.
@@ -117,7 +118,17 @@ class Job:
         tasks = [task] if task is not None else self._patiently(partial(self._ledger.tasks, self.id))
         return [attempt for task in tasks for attempt in self._patiently(partial(self._ledger.history, task))]
 
-    def _watch(self, cursor: int, deadline: Deadline) -> Iterator[Update]:
+    def _wait(self, deadline: Deadline) -> Iterator[JobStatus | Pause]:
+        pace, done = Pace(), 0
+        while not (status := self.status()).ended:
+            if status.done > done:
+                pace.news()
+            done = status.done
+            self._check(deadline, status)
+            yield deadline.pause(pace.pause_s())
+        yield status
+
+    def _watch(self, cursor: int, deadline: Deadline) -> Iterator[Update | Pause]:
         pace = Pace()
         given = self._given_before(cursor)
         again_until = 0  # places below it were read before
@@ -144,7 +155,7 @@ class Job:
                 continue
             again_until = 0
             self._check(deadline, status)
-            deadline.sleep(pace.pause_s())
+            yield deadline.pause(pace.pause_s())
 
     def _given_before(self, cursor: int) -> Given:
         """What a reader had who has come as far as `cursor`."""

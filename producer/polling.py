@@ -1,11 +1,33 @@
-"""When to look again, and when to stop looking."""
+"""When to look again, and when to stop looking.
+
+What looks again and again is a generator that yields what it saw, and a `Pause` where one should wait: a thread sleeps
+then (`sleeping`), an event loop does something else (`producer.async_job`).
+"""
 
 import time
-from typing import Final
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, TypeVar
 
 SHORTEST_S: Final = 0.05
 LONGEST_S: Final = 0.5
 _GROWTH: Final = 1.5
+
+Seen = TypeVar("Seen")
+
+
+@dataclass(frozen=True)
+class Pause:
+    seconds: float
+
+
+def sleeping(steps: Iterator[Seen | Pause]) -> Iterator[Seen]:
+    """What `steps` yields, with its pauses slept."""
+    for step in steps:
+        if isinstance(step, Pause):
+            time.sleep(step.seconds)
+        else:
+            yield step
 
 
 class Pace:
@@ -35,9 +57,8 @@ class Deadline:
     def over(self) -> bool:
         return self._end is not None and time.monotonic() >= self._end
 
-    def sleep(self, pause_s: float) -> None:
-        """Sleeps `pause_s`, but not past the deadline."""
+    def pause(self, pause_s: float) -> Pause:
+        """Of `pause_s`, but not past the deadline."""
         if self._end is not None:
             pause_s = min(pause_s, self._end - time.monotonic())
-        if pause_s > 0:
-            time.sleep(pause_s)
+        return Pause(max(0.0, pause_s))

@@ -2,7 +2,7 @@
 
 import time
 
-from producer.polling import LONGEST_S, SHORTEST_S, Deadline, Pace
+from producer.polling import LONGEST_S, SHORTEST_S, Deadline, Pace, Pause, sleeping
 
 
 def test_looks_ever_more_seldom_until_there_is_news() -> None:
@@ -18,14 +18,24 @@ def test_looks_ever_more_seldom_until_there_is_news() -> None:
     assert pace.pause_s() == SHORTEST_S
 
 
-def test_never_sleeps_past_the_deadline() -> None:
+def test_never_pauses_past_the_deadline() -> None:
+    deadline = Deadline(0.02)
+    first = deadline.pause(5).seconds
+    assert 0 < first <= 0.02
+
+    time.sleep(first)
+
+    assert deadline.over
+    assert deadline.pause(5) == Pause(0)
+    assert Deadline(None).pause(5) == Pause(5)
+
+
+def test_pauses_are_slept_and_not_seen() -> None:
     began = time.monotonic()
 
-    deadline = Deadline(0.02)
-    deadline.sleep(5)
+    assert [*sleeping(iter(["a", Pause(0.05), "b", Pause(0.05)]))] == ["a", "b"]
 
-    assert time.monotonic() - began < 1
-    assert deadline.over
+    assert time.monotonic() - began >= 0.1
 
 
 def test_no_timeout_is_no_deadline() -> None:
