@@ -22,11 +22,15 @@ from contract.errors import (
 )
 from contract.ledger import Attempt, DeadLetter, JobStatus
 from contract.messages import Detection, Failure, ImageResult
+from producer.async_client import AsyncClient
+from producer.async_job import AsyncJob
 from producer.client import Client
 from producer.errors import InvalidArgument, NotReplicated, RedisRefused
 from producer.job import Job, Update
 
 __all__ = [
+    "AsyncClient",
+    "AsyncJob",
     "Attempt",
     "Client",
     "DeadLetter",
