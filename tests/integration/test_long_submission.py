@@ -1,0 +1,112 @@
+"""A hundred thousand references: the producer's memory stays as it is, and results come while images still go."""
+
+import base64
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import redis
+
+from contract.connection import connect
+from contract.ledger import Attempt, Ledger, PutBack
+from contract.registry import Registry
+from contract.settings import Settings
+from producer import Client
+from tests.support.builders import advert, found, spec
+
+pytestmark = pytest.mark.integration
+
+QUEUE = "detect.any.512m"
+COUNT = 100_000
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def fleet(registry: Registry) -> None:
+    registry.publish_model(spec())
+    registry.publish_advert(advert(memory="2g"))
+
+
+@contextmanager
+def working(settings: Settings) -> Iterator[None]:
+    """A worker that is played: it takes each bell off the queue and records all of the task's images at once."""
+    stopped = threading.Event()
+
+    def work() -> None:
+        with connect(settings) as client:
+            ledger = Ledger(client, settings)
+            while not stopped.is_set():
+                rung = client.brpop(QUEUE, timeout=0.2)
+                if rung is not None:
+                    _answer(ledger, rung[1])
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        thread.join()
+
+
+def _answer(ledger: Ledger, bell: str) -> None:
+    _, message, _ = json.loads(base64.b64decode(json.loads(bell)["body"]))
+    job, task = message["job"], message["task"]
+    claim = ledger.claim(job, task, "small@yard")
+    if isinstance(claim, str):  # the job that was cancelled
+        return
+    results = [(image.index, found(image.name)) for image in claim.images]
+    ledger.record(job, task, claim.attempt, results)
+    attempt = Attempt(attempt=claim.attempt, worker="small@yard", batch_size=8, ended=datetime.now(UTC))
+    ledger.close(job, task, attempt, PutBack(QUEUE, 8))
+
+
+def run(*arguments: str) -> str:
+    done = subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=400)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_long_submission_takes_little_memory_and_its_results_come_meanwhile(settings: Settings) -> None:
+    with working(settings):
+        report = json.loads(run("-m", "tests.support.long_submission", settings.redis_url, str(COUNT)))
+
+    assert report["total"] == report["read"] == COUNT
+    assert report["read_while_submitting"] > COUNT // 10
+    assert report["grown_bytes"] < 16 << 20, (
+        "a hundred thousand references alone are 9 MB as text, ten times as objects"
+    )
+
+
+def test_a_job_is_found_again_by_another_process(settings: Settings, redis_client: redis.Redis) -> None:
+    # Given a job whose submitter is gone
+    submit = (
+        "import sys; from producer import Client; "
+        "print(Client(sys.argv[1]).submit(['a.jpg', 'b.jpg'], model='defects-small').id)"
+    )
+    job = run("-c", submit, settings.redis_url).strip()
+    assert redis_client.llen(QUEUE) == 1
+
+    # When others find it by its id, before and after it is done
+    with Client(settings=settings) as client:
+        assert client.job(job).status().done == 0
+        with working(settings):
+            seen = [result.image for result in client.job(job).results(timeout=20)]
+
+    # Then they read what there is, with either client
+    read = (
+        "import asyncio, sys\n"
+        "from producer import AsyncClient\n"
+        "async def main():\n"
+        "    async with AsyncClient(sys.argv[1]) as client:\n"
+        "        job = await client.job(sys.argv[2])\n"
+        "        print(*[result.image async for result in job.results()])\n"
+        "asyncio.run(main())\n"
+    )
+    assert run("-c", read, settings.redis_url, job).split() == seen == ["a.jpg", "b.jpg"]
