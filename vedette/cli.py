@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "models": "List, add, measure and remove models; alone, it lists them.",
     "fleet": "List the workers that live now.",
     "doctor": "Say whether a worker can run on this machine, and if not, why and what to do.",
+    "gateway": "Serve jobs, models and fleet over HTTP.",
     "up": "Start Redis, workers and Flower on this machine, until Ctrl-C.",
     "demo": "Show the whole system at work: two unlike workers, two models, pictures to look at.",
 }

@@ -1,0 +1,82 @@
+"""What the routers ask: the producer's Client, the ledger for what a Client does not show, the limits."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Annotated, Final, Self
+
+import redis
+from anyio import CapacityLimiter
+from fastapi import Depends, Path, Request
+
+from contract.connection import connect
+from contract.ledger import JobStatus, Ledger, ResultPage
+from contract.settings import Settings
+from producer.client import Client
+from producer.gateway.errors import TooManyStreams
+from producer.gateway.limits import Limits
+from producer.outage import answering
+
+#: An HTTP caller tries again by itself; a thread that sits out a restart of Redis is one that nobody else has.
+PATIENCE: Final = timedelta(seconds=3)
+
+
+@dataclass
+class Backend:
+    settings: Settings
+    limits: Limits
+    client: Client
+    redis: redis.Redis
+    ledger: Ledger
+    streams: CapacityLimiter = field(init=False)
+    _open_streams: int = field(default=0, init=False)
+
+    @classmethod
+    def of(cls, settings: Settings, limits: Limits) -> Self:
+        """Does not connect yet."""
+        client = Client(settings=settings, patience=PATIENCE)
+        connection = connect(settings)
+        return cls(settings, limits, client, connection, Ledger(connection, settings))
+
+    def close(self) -> None:
+        self.client.close()
+        self.redis.close()
+
+    def __post_init__(self) -> None:
+        self.streams = CapacityLimiter(self.limits.streams)
+
+    def status(self, job_id: str) -> JobStatus:
+        with answering(self.settings):
+            return self.ledger.status(job_id)
+
+    def page(self, job_id: str, cursor: int, count: int) -> ResultPage:
+        with answering(self.settings):
+            return self.ledger.result_page(job_id, cursor, count)
+
+    # Streams are counted on the event loop only.
+
+    def check_streams(self) -> None:
+        """TooManyStreams, while there is still a status to say it with."""
+        if self._open_streams >= self.limits.streams:
+            raise TooManyStreams(f"{self._open_streams} streams are open, which is the most; poll, or come back", 5)
+
+    @contextmanager
+    def one_stream(self) -> Iterator[None]:
+        """For as long as one is answered."""
+        self.check_streams()
+        self._open_streams += 1
+        try:
+            yield
+        finally:
+            self._open_streams -= 1
+
+
+def backend_of(request: Request) -> Backend:
+    backend: Backend = request.app.state.backend
+    return backend
+
+
+Asked = Annotated[Backend, Depends(backend_of)]
+#: Any other would be the name of another key in Redis.
+JobId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="As `POST /v1/jobs` gave it")]

@@ -1,0 +1,187 @@
+"""Every error as one JSON shape, {"code", "message"}, and which HTTP status it has.
+
+    VedetteError
+    ├── NotFound             not_found             there is nothing at this path
+    ├── MethodNotAllowed     method_not_allowed    the path is there, but not for this method
+    ├── RequestMalformed     request_malformed     what came is no HTTP request that can be read
+    ├── RequestTooLarge      request_too_large     more bytes or images than one request may have
+    ├── TooManyStreams       too_many_streams      as many streams are open as may be
+    └── InternalError        internal              a mistake of ours; the log has the trace under the request's id
+
+Codes of `contract.errors` and `producer.errors` keep their meaning. A code never changes it; messages may be reworded.
+"""
+
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from contract.errors import VedetteError
+from producer.errors import InvalidArgument
+
+log = logging.getLogger(__name__)
+
+
+class GatewayError(VedetteError):
+    """`retry_after_s`: when it may be worth another try; None: it is not said."""
+
+    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class NotFound(GatewayError):
+    code = "not_found"
+
+
+class MethodNotAllowed(GatewayError):
+    code = "method_not_allowed"
+
+
+class RequestMalformed(GatewayError):
+    code = "request_malformed"
+
+
+class RequestTooLarge(GatewayError):
+    code = "request_too_large"
+
+
+class TooManyStreams(GatewayError):
+    code = "too_many_streams"
+
+
+class InternalError(GatewayError):
+    code = "internal"
+
+
+#: Error code → HTTP status. What is not listed is a mistake of ours: 500.
+STATUS: Final[Mapping[str, int]] = {
+    "request_malformed": 400,
+    "not_found": 404,
+    "job_unknown": 404,
+    "model_unknown": 404,
+    "method_not_allowed": 405,
+    "job_closed": 409,
+    "request_too_large": 413,
+    "invalid_argument": 422,
+    "too_many_streams": 429,
+    "redis_unreachable": 503,
+    "redis_refused": 503,
+    "not_replicated": 503,
+    "no_capable_worker": 503,
+    "wait_timeout": 504,
+}
+#: What the outside is told instead of the message, which names addresses of the inside.
+_DISCREET: Final[Mapping[str, str]] = {
+    "redis_unreachable": "Redis cannot be reached from the gateway; its log says more",
+    "redis_refused": "Redis answers, but refuses the command; the gateway's log says more",
+    "not_replicated": "the job is not safe against a failover of Redis and was withdrawn; submit it again",
+    "settings_invalid": "the gateway's settings are wrong; its log says more",
+    "message_invalid": "what is in Redis cannot be read; the gateway's log says more",
+}
+#: Where nobody knows better.
+_RETRY_S: Final = 5
+_OF_STATUS: Final[Mapping[int, type[GatewayError]]] = {
+    404: NotFound,
+    405: MethodNotAllowed,
+    413: RequestTooLarge,
+}
+
+
+class ErrorBody(BaseModel):
+    """Of every answer that is no success. Decide by `code`; `message` is for people."""
+
+    code: str = Field(examples=["job_unknown"])
+    message: str = Field(examples=["unknown job 'job-20261124-5d0a9c1f': it was never submitted here"])
+
+
+_DESCRIBED: Final[Mapping[int, str]] = {
+    404: "There is no such thing",
+    413: "More bytes or images than one request may have",
+    422: "An argument is wrong: the message names it",
+    429: "Too much at once: come back after Retry-After seconds",
+    503: "Redis is away, or no worker can do it: the message says what is missing",
+}
+
+
+def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """What OpenAPI says of the errors of a route; every other one may be met as well, in the same shape."""
+    told: dict[int | str, dict[str, Any]] = {"default": {"model": ErrorBody, "description": "Any other error"}}
+    for status in (*statuses, 422):
+        told[status] = {"model": ErrorBody, "description": _DESCRIBED.get(status, "See the code")}
+    return told
+
+
+def status_of(error: VedetteError) -> int:
+    return STATUS.get(error.code, 500)
+
+
+def public_text(error: VedetteError) -> str:
+    """What the caller reads. JSON over HTTP is UTF-8, so that half a surrogate pair has to be spelled out."""
+    text = _DISCREET.get(error.code, str(error))
+    return text.encode("utf-8", errors="backslashreplace").decode()
+
+
+def answer_to(error: VedetteError) -> Response:
+    status = status_of(error)
+    headers = {}
+    retry_after_s = getattr(error, "retry_after_s", None)
+    if retry_after_s is None and status == 503:
+        retry_after_s = _RETRY_S
+    if retry_after_s is not None:
+        headers["Retry-After"] = str(max(1, round(retry_after_s)))
+    return JSONResponse({"code": error.code, "message": public_text(error)}, status, headers)
+
+
+def flaws(items: Iterable[Mapping[str, Any]]) -> str:
+    """What FastAPI found wrong with an argument, in one line: where, what, and the beginning of what came."""
+    told = []
+    for item in items:
+        where = ".".join(str(part) for part in item.get("loc", ()) if part != "body") or "body"
+        told.append(f"{where}: {item.get('msg', 'invalid')} (got {item.get('input')!r:.80})")
+    shown, more = told[:5], len(told) - 5
+    return "; ".join([*shown, f"and {more} more"] if more > 0 else shown)
+
+
+def install(app: FastAPI) -> None:
+    """Makes every error of `app` one of ours."""
+
+    def of_vedette(request: Request, error: Exception) -> Response:
+        assert isinstance(error, VedetteError)
+        if status_of(error) >= 500:
+            log.warning("%s %s: %s: %s", request.method, request.url.path, error.code, error)
+        return answer_to(error)
+
+    def of_arguments(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        return answer_to(InvalidArgument(flaws(error.errors())))
+
+    def of_http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        kind = _OF_STATUS.get(error.status_code, RequestMalformed if error.status_code < 500 else InternalError)
+        text = {
+            404: f"there is nothing at {request.url.path}; GET /docs shows what there is",
+            405: f"{request.method} is not allowed at {request.url.path}",
+        }.get(error.status_code, str(error.detail))
+        response = answer_to(kind(text))
+        for name, value in (error.headers or {}).items():
+            response.headers[name] = value
+        return response
+
+    def of_ours(request: Request, _error: Exception) -> Response:
+        # Starlette raises it again behind this answer, so that uvicorn logs it with its trace.
+        shown = getattr(request.state, "request_id", "unknown")
+        response = answer_to(InternalError(f"a mistake of the gateway's; its log has it near the request id {shown}"))
+        response.headers["X-Request-Id"] = shown
+        return response
+
+    app.add_exception_handler(VedetteError, of_vedette)
+    app.add_exception_handler(RequestValidationError, of_arguments)
+    app.add_exception_handler(HTTPException, of_http)
+    app.add_exception_handler(Exception, of_ours)

@@ -1,0 +1,79 @@
+"""`/v1/jobs`: submit, look, cancel."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from fastapi import APIRouter, Response
+
+from producer.arguments import Image
+from producer.errors import InvalidArgument
+from producer.gateway.backend import Asked, Backend, JobId
+from producer.gateway.errors import RequestTooLarge, answers
+from producer.gateway.limits import Limits
+from producer.gateway.schemas import CancelView, JobRequest, JobView, NamedImage
+
+router: Final = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+
+@router.post("", status_code=201, responses=answers(404, 409, 413, 503), summary="Submit a job")
+def submit(request: JobRequest, response: Response, asked: Asked) -> JobView:
+    """Queues a job and answers when all of its images are on their way; `Location` says where to look.
+
+    Images are not opened here: one that is missing becomes a failure among the results.
+    """
+    view = submitted(request, asked)
+    response.headers["Location"] = f"/v1/jobs/{view.id}"
+    return view
+
+
+@router.get("/{job_id}", responses=answers(404, 503), summary="Where a job stands")
+def status(job_id: JobId, asked: Asked) -> JobView:
+    return JobView.of(asked.status(job_id))
+
+
+@router.delete("/{job_id}", responses=answers(404, 503), summary="Cancel a job")
+def cancel(job_id: JobId, asked: Asked) -> CancelView:
+    """Results that are there stay; images that a worker has begun on are finished and thrown away."""
+    return CancelView(id=job_id, before=asked.client.job(job_id).cancel())
+
+
+def submitted(request: JobRequest, asked: Backend) -> JobView:
+    job = asked.client.submit(
+        images_of(request.images, asked.limits),
+        request.model,
+        request.batch_size,
+        request.min_score,
+        request.allow_waiting,
+        request.allow_degraded,
+        request.max_failure_rate,
+    )
+    return JobView.of(job.status())
+
+
+def images_of(given: Sequence[str | NamedImage], limits: Limits) -> list[Image]:
+    """What `Client.submit` takes; InvalidArgument names the first image that cannot be one."""
+    if len(given) > limits.images:
+        raise RequestTooLarge(
+            f"images has {len(given)} entries; at most {limits.images} are taken at once. Submit in several jobs."
+        )
+    return [*_images(given, limits)]
+
+
+def _images(given: Sequence[str | NamedImage], limits: Limits) -> Iterator[Image]:
+    for place, image in enumerate(given):
+        name, uri = (image, image) if isinstance(image, str) else (image.name, image.uri)
+        for value in (name, uri):
+            if len(value) > limits.reference_chars:
+                raise InvalidArgument(f"images[{place}]: {len(value)} characters; at most {limits.reference_chars}")
+            _check_speakable(place, value)
+        # What is relative to the gateway's directory is nothing that its callers know.
+        if not uri.startswith("/") and "://" not in uri:
+            raise InvalidArgument(f"images[{place}]: {uri!r:.200} is no absolute path, such as /images/a.jpg")
+        yield name, uri
+
+
+def _check_speakable(place: int, value: str) -> None:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise InvalidArgument(f"images[{place}]: {value!r:.200} has half a surrogate pair, which is no text") from None

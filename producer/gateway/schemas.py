@@ -1,0 +1,123 @@
+"""What goes in and out, as OpenAPI tells it. Results are `contract.messages.ImageResult`, as everywhere."""
+
+from datetime import datetime
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from contract.ledger import JobState, JobStatus
+from contract.model_spec import ModelSpec
+from contract.queues import queue_name
+from contract.registry import Advert
+from producer.arguments import BATCH_SIZE_MAX
+from producer.tasks import slots_serving
+
+
+class Input(BaseModel):
+    """Strict: `"8"` is no number, and a misspelled field no field that was left out."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class NamedImage(Input):
+    """An image, and what it is called in the results."""
+
+    name: str = Field(min_length=1, examples=["gate-7"])
+    uri: str = Field(min_length=1, examples=["/images/plate-01.png"])
+
+
+class JobRequest(Input):
+    """A job: images, and what is to be done with them."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"images": ["/images/plate-01.png", "/images/plate-02.png"], "model": "defects-small"},
+                {
+                    "images": [{"name": "gate-7", "uri": "/images/plate-01.png"}],
+                    "model": "defects-small@1",
+                    "batch_size": 4,
+                    "min_score": 0.3,
+                },
+            ]
+        }
+    )
+
+    images: list[str | NamedImage] = Field(
+        min_length=1, description="Absolute paths of files that the workers can read, or references that they may fetch"
+    )
+    model: str = Field(min_length=1, max_length=128, description="`name`, for its latest version, or `name@version`")
+    batch_size: int | None = Field(
+        None, ge=1, le=BATCH_SIZE_MAX, description="Most images in one call of the model; null: the model's own"
+    )
+    min_score: float = Field(0.5, ge=0, le=1, description="Detections below it are not reported")
+    allow_waiting: bool = Field(False, description="Queue the job although no live worker can run it")
+    allow_degraded: bool = Field(False, description="An image that fits into no worker's memory may be made coarser")
+    max_failure_rate: float | None = Field(
+        None, ge=0, le=1, description="The job is stopped when more than this share of its images has failed"
+    )
+
+
+class JobView(BaseModel):
+    """Where a job stands. `succeeded + failed` images of `total` have their result."""
+
+    id: str = Field(examples=["job-20261124-5d0a9c1f"])
+    state: JobState
+    sealed: bool = Field(description="False while images are still being added")
+    model: str = Field(examples=["defects-small@1"])
+    queue: str = Field(examples=["detect.any.512m"])
+    total: int
+    succeeded: int
+    failed: int
+    created: datetime
+    finished: datetime | None
+
+    @classmethod
+    def of(cls, status: JobStatus) -> Self:
+        return cls(id=status.job, **status.model_dump(exclude={"job"}))
+
+
+class CancelView(BaseModel):
+    id: str
+    before: JobState = Field(description="`open`: it is cancelled now; the others are unchanged")
+
+
+class ModelView(BaseModel):
+    """A model that workers have, or had lately."""
+
+    ref: str = Field(examples=["defects-small@1"])
+    name: str
+    version: str
+    digest: str
+    description: str
+    license: str
+    labels: dict[str, str] = Field(description="Class id to label")
+    queue: str = Field(description="What it needs of a machine, spelled as the queue of its jobs")
+    memory_bytes: int = Field(description="That one slot must have")
+    default_batch: int
+    images_per_s: dict[str, float] = Field(description="By batch, as measured by one slot")
+    slots: int = Field(description="Of live workers that can run it; 0: nobody can, now")
+
+    @classmethod
+    def of(cls, spec: ModelSpec, fleet: list[Advert]) -> Self:
+        return cls(
+            **spec.model_dump(include={"ref", "name", "version", "digest", "description", "license", "labels"}),
+            ref=spec.ref,
+            queue=queue_name(spec.needs),
+            memory_bytes=spec.needs.memory_bytes,
+            default_batch=spec.throughput.default_batch,
+            images_per_s=spec.throughput.images_per_s,
+            slots=slots_serving(spec.needs, fleet),
+        )
+
+
+class ModelList(BaseModel):
+    models: list[ModelView]
+
+
+class Fleet(BaseModel):
+    workers: list[Advert]
+
+
+class Health(BaseModel):
+    status: Annotated[str, Field(examples=["ok"])]
