@@ -35,7 +35,7 @@ def create_app(settings: Settings, limits: Limits | None = None) -> FastAPI:
     app.state.backend = backend
     for router in _ROUTERS:
         app.include_router(router)
-    errors.install(app)
+    errors.install(app, [route for router in _ROUTERS for route in router.routes])
     # The last one added is the first to see a request.
     app.add_middleware(RequestLimit, limits=limits)
     app.add_middleware(RequestId)

@@ -10,6 +10,7 @@ import redis
 from anyio import CapacityLimiter
 from fastapi import Depends, Path, Request
 
+from contract import keys
 from contract.connection import connect
 from contract.ledger import JobStatus, Ledger, ResultPage
 from contract.settings import Settings
@@ -53,6 +54,11 @@ class Backend:
     def page(self, job_id: str, cursor: int, count: int) -> ResultPage:
         with answering(self.settings):
             return self.ledger.result_page(job_id, cursor, count)
+
+    def places(self, job_id: str) -> int:
+        """In the order of completion, up to now: a cursor beyond is of nobody who has read so far."""
+        with answering(self.settings):
+            return int(self.redis.llen(keys.job_order(job_id)))
 
     # Streams are counted on the event loop only.
 

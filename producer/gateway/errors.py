@@ -12,7 +12,7 @@ Codes of `contract.errors` and `producer.errors` keep their meaning. A code neve
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
@@ -21,6 +21,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import BaseRoute, Match
 
 from contract.errors import VedetteError
 from producer.errors import InvalidArgument
@@ -149,8 +150,17 @@ def flaws(items: Iterable[Mapping[str, Any]]) -> str:
     return "; ".join([*shown, f"and {more} more"] if more > 0 else shown)
 
 
-def install(app: FastAPI) -> None:
-    """Makes every error of `app` one of ours."""
+def _allowed(request: Request, routes: Sequence[BaseRoute]) -> list[str]:
+    """Starlette names the methods of the first route at a path only; a path may have several."""
+    methods: set[str] = set()
+    for route in routes:
+        if route.matches(request.scope)[0] is not Match.NONE:
+            methods |= getattr(route, "methods", None) or set()
+    return sorted(methods)
+
+
+def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
+    """Makes every error of `app`, which has these routes, one of ours."""
 
     def of_vedette(request: Request, error: Exception) -> Response:
         assert isinstance(error, VedetteError)
@@ -172,6 +182,8 @@ def install(app: FastAPI) -> None:
         response = answer_to(kind(text))
         for name, value in (error.headers or {}).items():
             response.headers[name] = value
+        if error.status_code == 405:
+            response.headers["Allow"] = ", ".join(_allowed(request, routes))
         return response
 
     def of_ours(request: Request, _error: Exception) -> Response:

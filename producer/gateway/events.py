@@ -27,7 +27,7 @@ router: Final = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 _HEARTBEAT_S: Final = 15.0
 _EVENTS: Final = {
     "description": "Events `progress`, the last one `end`; their data is what `GET /v1/jobs/{id}` answers",
-    "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    "content": {"text/event-stream": {}},
 }
 
 

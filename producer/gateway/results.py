@@ -63,6 +63,8 @@ async def results(
     if follow:
         asked.check_streams()
         job = await threads.call(lambda: asked.client.job(job_id))
+        # A Job looks at every place before the cursor, and would at those that are none.
+        cursor = min(cursor, await threads.call(lambda: asked.places(job_id)))
         return StreamingResponse(_followed(job, cursor, limit, asked), media_type=MEDIA_TYPE)
     count = min(limit or _DEFAULT_LIMIT, asked.limits.results)
     # In this order: what a job has when its end has been seen is all that it will have.

@@ -89,6 +89,16 @@ def test_results_are_read_on_from_a_cursor(http: httpx.Client) -> None:
     assert cursor == 25
 
 
+@pytest.mark.usefixtures("worker")
+def test_a_cursor_that_nobody_can_have_reads_nothing_and_ends(http: httpx.Client) -> None:
+    job = submit(http, "/images/a.jpg")
+    http.get(f"/v1/jobs/{job}/results", params={"follow": True})
+
+    for follow in (False, True):
+        answer = http.get(f"/v1/jobs/{job}/results", params={"cursor": 2**53, "follow": follow})
+        assert [line.get("state") for line in lines_of(answer.text)] == ["done"]
+
+
 def test_results_stream_while_the_job_runs(http: httpx.Client, worker: PlayedWorker) -> None:
     worker.may_go_on.clear()
     job = submit(http, "/images/a.jpg", "/images/b.jpg")
@@ -262,6 +272,7 @@ def test_paths_and_methods_that_are_none_have_the_same_shape(http: httpx.Client)
     assert (nowhere.status_code, nowhere.json()["code"]) == (404, "not_found")
     assert (wrong.status_code, wrong.json()["code"]) == (405, "method_not_allowed")
     assert wrong.headers["Allow"] == "POST"
+    assert http.put("/v1/jobs/job-1").headers["Allow"] == "DELETE, GET"
 
 
 def test_every_answer_has_a_request_id(http: httpx.Client) -> None:

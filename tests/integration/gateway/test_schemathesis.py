@@ -1,0 +1,48 @@
+"""Requests that nobody would think of, made from the OpenAPI document: none may end in a mistake of ours.
+
+VEDETTE_TEST_CASES=250 makes some thousands of them.
+"""
+
+import os
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from contract.settings import Settings
+from tests.support.gateway import running_gateway
+
+pytestmark = pytest.mark.integration
+
+#: Asked at import, for a fixture takes every VEDETTE_* variable away.
+CASES = os.environ.get("VEDETTE_TEST_CASES", "10")
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """With a worker that is played, and so refreshes no advert."""
+    return settings.model_copy(update={"advert_lifetime": timedelta(hours=1)})
+
+
+@pytest.mark.usefixtures("worker")
+def test_no_request_is_a_mistake_of_ours(settings: Settings, tmp_path: Path) -> None:
+    pytest.importorskip("schemathesis", reason="schemathesis is not installed: pip install 'schemathesis>=4'")
+    # Every job ends, so that following one does: a worker plays, and what may wait is not kept waiting.
+    with running_gateway(settings) as url:
+        ran = subprocess.run(
+            [
+                *(sys.executable, "-m", "schemathesis.cli", "run", f"{url}/openapi.json", "--no-color"),
+                *("--checks", "not_a_server_error,status_code_conformance,content_type_conformance"),
+                *("--max-examples", CASES, "--request-timeout", "15", "--suppress-health-check", "all"),
+            ],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=1800,
+            check=False,
+        )
+
+    assert ran.returncode == 0, ran.stdout[-8000:] + ran.stderr[-2000:]
+    assert "not_a_server_error" in ran.stdout or "Test cases" in ran.stdout
