@@ -30,12 +30,13 @@ Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 #: Why one image has no detections. A code never changes its meaning.
 FailureCode = Literal[
     "image_missing",  # nothing at that reference
-    "image_forbidden",  # outside the allowed roots, or not readable by the worker
+    "image_forbidden",  # outside the allowed roots, hosts and buckets, or not readable by the worker
     "image_empty",  # zero bytes
     "image_not_an_image",  # the bytes are of no image format that we read
     "image_truncated",  # the file ends before its image does
     "image_unreadable",  # an image by its header, but it cannot be decoded
     "image_too_large",  # more bytes or pixels than the settings allow
+    "unreachable",  # the host or bucket of its reference does not answer
     "model_failed",  # the model raised on this image, alone in its batch
     "memory",  # needs more memory than any worker has
     "cpu",  # the process died of an instruction that the CPU lacks
@@ -66,7 +67,7 @@ class DetectMessage(Message):
 
 
 class ImageRef(Message):
-    """One image of a job. `uri` is an absolute path on a file system that the workers share with the producer."""
+    """One image of a job. `uri` is a path that the workers can read too, or an address: see `contract.references`."""
 
     index: int = Field(ge=0)
     #: What the user called it; comes back in the result.

@@ -13,8 +13,10 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator, mo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from redis.connection import parse_url
 
+from contract.addresses import parse_network
 from contract.errors import SettingsError
 from contract.memory import GIB, parse_bytes
+from contract.references import Policy, parse_bucket_rule, parse_host_rule
 from contract.sentinel_url import SentinelAddress, is_sentinel_url, parse_sentinel_url
 from contract.urls import parse_place, shown_address, shown_url
 
@@ -57,6 +59,13 @@ class Settings(BaseSettings):
     model_cache_bytes: int = Field(default=20 * GIB, ge=1)
     #: Directories that image paths may lie in, after links are followed. Separated by ":" in the environment.
     image_roots: Annotated[tuple[Path, ...], NoDecode] = (Path("/"),)
+    #: Hosts that images may be fetched from by http(s): `host`, `*.domain`, with `:port` for another than 80 and 443.
+    #: None, unless listed. This and the next two are separated by "," in the environment.
+    image_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    #: Buckets that images may be read from: `bucket`, `bucket/prefix`, with `s3://` or `gs://` for one kind only.
+    image_buckets: Annotated[tuple[str, ...], NoDecode] = ()
+    #: Networks inside (loopback, private, …) that those hosts may have addresses in.
+    image_private: Annotated[tuple[str, ...], NoDecode] = ()
     #: Encoded size above which an image is refused unread.
     image_bytes_max: int = 256 * 1024**2
     #: Width × height above which an image is refused undecoded.
@@ -68,6 +77,14 @@ class Settings(BaseSettings):
     def sentinel(self) -> SentinelAddress | None:
         """None when `redis_url` is the address of a Redis itself."""
         return parse_sentinel_url(self.redis_url) if is_sentinel_url(self.redis_url) else None
+
+    @property
+    def image_policy(self) -> Policy:
+        return Policy(
+            hosts=tuple(map(parse_host_rule, self.image_hosts)),
+            buckets=tuple(map(parse_bucket_rule, self.image_buckets)),
+            private=tuple(map(parse_network, self.image_private)),
+        )
 
     @field_validator("redis_url")
     @classmethod
@@ -99,6 +116,19 @@ class Settings(BaseSettings):
     @classmethod
     def _split_roots(cls, value: Any) -> Any:
         return tuple(Path(part) for part in value.split(os.pathsep) if part) if isinstance(value, str) else value
+
+    @field_validator("image_hosts", "image_buckets", "image_private", mode="before")
+    @classmethod
+    def _split_list(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("image_hosts", "image_buckets", "image_private")
+    @classmethod
+    def _openings(cls, entries: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        read = {"image_hosts": parse_host_rule, "image_buckets": parse_bucket_rule, "image_private": parse_network}
+        for entry in entries:
+            read[info.field_name or ""](entry)
+        return entries
 
     @field_validator("image_roots")
     @classmethod

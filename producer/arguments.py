@@ -2,7 +2,6 @@
 
 import math
 import os
-import re
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from numbers import Integral, Real
@@ -10,13 +9,22 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from contract.messages import ImageRef
+from contract.references import (
+    NOTHING,
+    FileReference,
+    Policy,
+    ReferenceRefused,
+    check_reference,
+    file_uri,
+    looks_like_address,
+    parse_reference,
+)
 from producer.errors import InvalidArgument
 
-#: One image as callers name it: a path, or what to call it in the results and its path.
+#: One image as callers name it: a path or an address, or what to call it in the results and its path or address.
 Image: TypeAlias = str | Path | tuple[str, str | Path]
 
 BATCH_SIZE_MAX: Final = 4096
-_URL: Final = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+://")
 
 
 def check_model(model: Any) -> str:
@@ -65,26 +73,35 @@ def timeout_s(timeout: timedelta | float | None) -> float | None:
     return float(seconds)
 
 
-def image_refs(images: Iterable[Image]) -> Iterator[ImageRef]:
+def image_refs(images: Iterable[Image], policy: Policy = NOTHING) -> Iterator[ImageRef]:
     """Numbers the images and makes their paths absolute, without following links or looking whether they exist.
 
-    A file name that is not UTF-8 cannot travel in JSON. Its odd bytes are spelled `\\xff`, so that the image comes back
-    as missing under a name by which a person finds it, and its neighbours are unaffected.
+    InvalidArgument for an address that `policy` does not open. A file name that is not UTF-8 cannot travel in JSON: its
+    path becomes a percent-encoded `file://`, and in the results its odd bytes are spelled `\\xff`.
     """
     for index, image in enumerate(images):
-        name, path = image if isinstance(image, tuple) and len(image) == 2 else (image, image)
-        for value in (name, path):
-            _check_path(index, value)
-        yield ImageRef(index=index, name=_speakable(name), uri=_speakable(Path(path).absolute()))
+        name, place = image if isinstance(image, tuple) and len(image) == 2 else (image, image)
+        for value in (name, place):
+            _check_text(index, value)
+        yield ImageRef(index=index, name=_speakable(name), uri=_uri(index, place, policy))
 
 
-def _check_path(index: int, value: Any) -> None:
+def _check_text(index: int, value: Any) -> None:
     if not isinstance(value, str | Path) or not str(value) or "\0" in str(value):
-        raise InvalidArgument(f"images[{index}]: {value!r} is no image; expected a path, or a tuple of name and path")
-    if _URL.match(str(value)):
         raise InvalidArgument(
-            f"images[{index}]: {value!r} is an address; expected the path of a file that the workers can read too"
+            f"images[{index}]: {value!r} is no image; expected a path or an address, or a tuple of name and that"
         )
+
+
+def _uri(index: int, place: str | Path, policy: Policy) -> str:
+    if isinstance(place, Path) or not looks_like_address(place):
+        return file_uri(Path(place).absolute())
+    try:
+        reference = parse_reference(place)
+        check_reference(reference, policy)
+    except ReferenceRefused as refusal:
+        raise InvalidArgument(f"images[{index}]: {refusal}") from None
+    return place if isinstance(reference, FileReference) else reference.uri
 
 
 def _speakable(value: str | Path) -> str:

@@ -95,8 +95,9 @@ class Client:
     ) -> Job:
         """Queues a job and returns when all of its images are on their way.
 
-        `images` are paths that the workers can read too, or (name, path) pairs; the name comes back in the result. They
-        are not opened here: one that is missing comes back as a failure of its own. A generator is read in chunks and
+        `images` are paths that the workers can read too, addresses (`https://…`, `s3://…`, `gs://…`) that the settings
+        allow, or (name, path or address) pairs; the name comes back in the result. They are not opened here: one that
+        is missing comes back as a failure of its own. A generator is read in chunks and
         never held. `model` is `name`, for its latest version, or `name@version`. `batch_size` bounds the images in one
         call of the model, and defaults to the model's own. Detections below `min_score` are not reported.
 
@@ -127,7 +128,7 @@ class Client:
             allow_degraded=allow_degraded,
             max_failure_rate=max_failure_rate,
         )
-        chunks = chunked(image_refs(given), plan.task_images)
+        chunks = chunked(image_refs(given, self._settings.image_policy), plan.task_images)
         first = next(chunks, None)
         if first is None:
             raise InvalidArgument("images is empty: expected at least one image")

@@ -14,9 +14,10 @@ _REASONS_SHOWN: Final = 20
 
 
 class Drawings:
-    """Below `folder`/annotated. `paths` gives an image's path and its drawing's, by index and name in the result."""
+    """Below `folder`/annotated. `paths` gives an image's path, or its address elsewhere as text, and its drawing's path,
+    by index and name in the result."""
 
-    def __init__(self, folder: Path, paths: Callable[[int, str], tuple[Path, Path]]) -> None:
+    def __init__(self, folder: Path, paths: Callable[[int, str], tuple[str | Path, Path]]) -> None:
         self._folder = folder / FOLDER
         self._paths = paths
         self._reasons: list[str] = []
@@ -27,7 +28,10 @@ class Drawings:
         if not result.ok:
             return
         source, target = self._paths(index, result.image)
-        reason = annotate(source, result, target)
+        if isinstance(source, str):
+            reason: str | None = f"{result.image}: is not on this machine"
+        else:
+            reason = annotate(source, result, target)
         if reason is None:
             return
         self._passed_over += 1

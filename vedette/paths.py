@@ -1,4 +1,4 @@
-"""Which images a command line means: folders, globs and files to (name, path) pairs. Reads directories, opens nothing.
+"""Which images a command line means: folders, globs, files and addresses. Reads directories, opens nothing.
 
 A name is the path as the user gave it, so that results can be joined with what the user has: `photos/a.jpg` for
 `vedette detect photos`, absolute only where an absolute path was given.
@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
+from contract.references import looks_like_address
 from producer.errors import InvalidArgument
 
 #: Suffixes that make a file in a folder an image: what the workers' OpenCV reads. Any case.
@@ -23,23 +24,27 @@ SUFFIXES: Final = frozenset(
 _DIGITS: Final = re.compile(r"(\d+)")
 
 
-def expand(arguments: Iterable[str]) -> list[tuple[str, Path]]:
-    """(name, absolute path) of each image that the arguments mean, once; in the arguments' order, naturally sorted.
+def expand(arguments: Iterable[str]) -> list[tuple[str, str | Path]]:
+    """(name, absolute path or address) of each image that is meant, once; in the arguments' order, naturally sorted.
 
     - a folder: files with an image suffix, in it and below; hidden ones are passed over, linked folders not entered
     - a file, or a name with an image suffix: that one, whether it exists here or not (workers look for themselves)
+    - an address, such as https://…: that one; the producer says whether it is allowed
     - a pattern: files with an image suffix or with the suffix that the pattern ends in; folders as above
 
     InvalidArgument when an argument means no image, or a folder cannot be read.
     """
-    images: dict[Path, str] = {}
+    images: dict[str | Path, str] = {}
     for argument in arguments:
+        if _is_address(argument):
+            images.setdefault(argument, argument)
+            continue
         found = sorted(_meant_by(argument), key=lambda path: natural_key(str(path)))
         if not found:
             raise InvalidArgument(f"no image in {argument}: looked for files that end in {_list(SUFFIXES)}")
         for path in found:
             images.setdefault(path.absolute(), str(path))
-    return [(name, path) for path, name in images.items()]
+    return [(name, place) for place, name in images.items()]
 
 
 def natural_key(text: str) -> list[tuple[int, int, str]]:
@@ -51,10 +56,12 @@ def is_image(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES
 
 
+def _is_address(argument: str) -> bool:
+    return looks_like_address(argument) and not Path(argument).exists()
+
+
 def _meant_by(argument: str) -> Iterator[Path]:
     path = Path(argument)
-    if "://" in argument:
-        raise InvalidArgument(f"{argument} is an address; expected a folder, an image file, or a pattern")
     if path.is_dir():
         yield from _below(path)
     elif path.is_file():
@@ -64,7 +71,9 @@ def _meant_by(argument: str) -> Iterator[Path]:
     elif is_image(path):
         yield path
     else:
-        raise InvalidArgument(f"nothing at {argument}: expected a folder, an image file, or a pattern such as '*.jpg'")
+        raise InvalidArgument(
+            f"nothing at {argument}: expected a folder, an image file, an address, or a pattern such as '*.jpg'"
+        )
 
 
 def _matching(pattern: str) -> Iterator[Path]:

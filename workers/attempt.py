@@ -7,7 +7,7 @@ and does not act on it (`workers.closing`). Imports OpenCV: slots only.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -25,8 +25,9 @@ from workers.closing import failed_result
 from workers.engine.boxes import to_detections
 from workers.images.decode import decode_rgb
 from workers.images.errors import ImageError
-from workers.images.fetch import read_image
+from workers.images.fetch import is_remote, read_image
 from workers.images.header import read_header
+from workers.images.kept import KeptBytes
 from workers.ladder import Mishap, Stage
 from workers.lease import LeaseKeeper, LeaseLost
 from workers.patience import patiently
@@ -69,10 +70,11 @@ class AttemptRun:
     worker: str
     succeeded: int = 0
     failed: int = 0
+    kept: KeptBytes = field(default_factory=KeptBytes)
 
     def run(self) -> None:
         """Works through the claim, recording as it goes. Raises AttemptFailed, ModelAway, WorkerLeaves, LeaseLost."""
-        with self.slot.memory.attempt(self.claim):
+        with self.slot.memory.attempt(self.claim), self.kept:
             self.slot.memory.box.enter("decode")
             readable = self._headers()
             if readable:
@@ -86,11 +88,17 @@ class AttemptRun:
         for image in self.claim.images:
             self._may_go_on()
             try:
-                header = read_header(self._bytes_of(image), self.slot.settings.image_pixels_max)
+                data = self._bytes_of(image)
+                header = read_header(data, self.slot.settings.image_pixels_max)
+                if is_remote(image.uri):
+                    self.kept.keep(image.index, data)
             except Exception as error:
                 if verdict_of(error) == "memory":
                     raise AttemptFailed(_mishap(error, [image.index])) from error
                 failed.append(self._failure(image, _failure_of(error)))
+                if is_remote(image.uri):  # it may have taken long, and the time of the attempt may run out
+                    self._record(failed)
+                    failed = []
             else:
                 readable.append(Readable(image, header.width_px, header.height_px))
         self._record(failed)
@@ -161,7 +169,7 @@ class AttemptRun:
         decoded, failed = list[Decoded](), list[Indexed]()
         for readable in batch:
             try:
-                decoded.append((readable, decode_rgb(self._bytes_of(readable.image), readable.image.shrink)))
+                decoded.append((readable, decode_rgb(self._bytes_again(readable), readable.image.shrink)))
             except Exception as error:
                 if verdict_of(error) == "memory":
                     raise AttemptFailed(_mishap(error, [each.image.index for each in batch])) from error
@@ -204,7 +212,20 @@ class AttemptRun:
 
     def _bytes_of(self, image: ImageRef) -> bytes:
         settings = self.slot.settings
-        return read_image(image.uri, settings.image_roots, settings.image_bytes_max)
+        return read_image(image.uri, settings.image_roots, settings.image_bytes_max, settings.image_policy)
+
+    def _bytes_again(self, readable: Readable) -> bytes:
+        """Those that the header was read of, or for a remote image that was not kept, some that claim the same size."""
+        image = readable.image
+        data = self.kept.get(image.index)
+        if data is not None:
+            return data
+        data = self._bytes_of(image)
+        if is_remote(image.uri):
+            header = read_header(data, self.slot.settings.image_pixels_max)
+            if (header.width_px, header.height_px) != (readable.width_px, readable.height_px):
+                raise ImageError("image_unreadable", "its host gave another image when it was asked again")
+        return data
 
     def _success(self, readable: Readable, raw: RawDetections, model: SavedModel, batch_size: int) -> Indexed:
         image = readable.image

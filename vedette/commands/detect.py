@@ -70,6 +70,7 @@ def detect(
     """Detect objects in images: folders, globs, files.
 
     A folder stands for all images in it and below. Quote a pattern such as 'photos/**/*.jpg' to have it expanded here.
+    Addresses (https://…, s3://…) are read by the workers, where the settings allow it.
     """
     if detach and (out or with_boxes or formats != ("jsonl",)):
         raise click.UsageError("--detach leaves before there are results: fetch them with `vedette results JOB`")
@@ -101,7 +102,7 @@ def _told_of_interruption() -> Iterator[None]:
         click.get_current_context().exit(INTERRUPTED)
 
 
-def _follow(client: Client, job: Job, images: list[tuple[str, Path]], place: Place, with_boxes: bool) -> int:
+def _follow(client: Client, job: Job, images: list[tuple[str, str | Path]], place: Place, with_boxes: bool) -> int:
     tally = Tally()
     drawings = _drawings(images, place.folder) if with_boxes and place.folder else None
     try:
@@ -128,6 +129,6 @@ def _follow(client: Client, job: Job, images: list[tuple[str, Path]], place: Pla
     return exit_code_for(status)
 
 
-def _drawings(images: Sequence[tuple[str, Path]], folder: Path) -> Drawings:
+def _drawings(images: Sequence[tuple[str, str | Path]], folder: Path) -> Drawings:
     targets = target_paths([name for name, _ in images], folder)
     return Drawings(folder, lambda index, _: (images[index][1], targets[index]))

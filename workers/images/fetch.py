@@ -4,15 +4,41 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from contract.memory import format_bytes
+from contract.references import (
+    NOTHING,
+    FileReference,
+    HttpReference,
+    ObjectReference,
+    Policy,
+    ReferenceRefused,
+    parse_reference,
+)
 from workers.images.errors import ImageError
+from workers.images.objects import read_object
+from workers.images.remote import FetchLimits, fetch
 
 
-def read_image(uri: str, roots: Sequence[Path], bytes_max: int) -> bytes:
-    """The encoded bytes of the file at `uri`; ImageError says why there are none.
+def read_image(uri: str, roots: Sequence[Path], bytes_max: int, policy: Policy = NOTHING) -> bytes:
+    """The encoded bytes at `uri`; ImageError says why there are none."""
+    try:
+        match parse_reference(uri):
+            case FileReference(path):
+                return read_file(Path(path), roots, bytes_max)
+            case HttpReference() as reference:
+                return fetch(reference, policy, FetchLimits(bytes_max))
+            case ObjectReference() as reference:
+                return read_object(reference, policy, bytes_max)
+    except ReferenceRefused as refusal:
+        raise ImageError("image_forbidden", str(refusal)) from None
 
-    Links are followed on both sides before they are compared, so that neither `..` nor a link leads out of a root.
-    """
-    path = Path(uri)
+
+def is_remote(uri: str) -> bool:
+    """Whether reading it twice costs a network twice, and may give two different answers."""
+    return not uri.startswith(("/", "file:"))
+
+
+def read_file(path: Path, roots: Sequence[Path], bytes_max: int) -> bytes:
+    """Links are followed on both sides before they are compared: neither `..` nor a link leads out of a root."""
     try:
         real = path.resolve(strict=True)
         if not any(real.is_relative_to(root.resolve()) for root in roots):

@@ -95,8 +95,17 @@ def test_nothing_found_names_the_suffixes(argument: str) -> None:
 def test_a_slip_of_the_keyboard() -> None:
     with pytest.raises(InvalidArgument, match="nothing at fotos: expected a folder"):
         expand(["photos", "fotos"])
-    with pytest.raises(InvalidArgument, match="is an address"):
-        expand(["s3://bucket/a.jpg"])
+
+
+def test_addresses_are_handed_on_as_they_are_once(photos: Path) -> None:
+    (photos / "http:").mkdir()
+    (photos / "http:" / "a.jpg").touch()
+
+    found = expand(["s3://bucket/a.jpg", "https://host/?id=1", "s3://bucket/a.jpg", "http://a.jpg"])
+
+    assert found[:2] == [("s3://bucket/a.jpg", "s3://bucket/a.jpg"), ("https://host/?id=1", "https://host/?id=1")]
+    # A file of that name is a file
+    assert found[2:] == [("http:/a.jpg", photos / "http:" / "a.jpg")]
 
 
 def test_natural_order() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from contract.references import FileReference, Policy, parse_bucket_rule, parse_host_rule, parse_reference
 from producer.arguments import (
     check_batch_size,
     check_images,
@@ -84,13 +85,36 @@ def test_an_image_that_is_none_is_named_by_its_place(image: Any) -> None:
         [*image_refs(["good.jpg", image])]
 
 
-def test_an_address_is_no_path() -> None:
-    with pytest.raises(InvalidArgument, match=r"images\[0\]: 'https://host/a.jpg' is an address"):
-        [*image_refs(["https://host/a.jpg"])]
+def test_an_address_that_no_setting_opens_is_refused_before_anything_is_queued() -> None:
+    with pytest.raises(
+        InvalidArgument, match=r"images\[0\]: 'https://host/a.jpg' is refused \(host\).*VEDETTE_IMAGE_HOSTS"
+    ):
+        [*image_refs(["https://host/a.jpg?key=secret"])]
+    with pytest.raises(InvalidArgument, match=r"images\[0\]: .* is refused \(scheme\)"):
+        [*image_refs([("a.jpg", "data:image/png;base64,AAAA")])]
+
+
+def test_an_address_that_is_open_travels_in_its_usual_spelling_and_is_called_as_it_was_given() -> None:
+    policy = Policy(hosts=(parse_host_rule("*.example.org"),), buckets=(parse_bucket_rule("plates/2026"),))
+
+    refs = [*image_refs(["HTTPS://A.Example.org:443/b.jpg?v=1#top", ("one", "s3://plates/2026/1.jpg")], policy)]
+
+    assert [ref.name for ref in refs] == ["HTTPS://A.Example.org:443/b.jpg?v=1#top", "one"]
+    assert [ref.uri for ref in refs] == ["https://a.example.org/b.jpg?v=1", "s3://plates/2026/1.jpg"]
+
+
+def test_a_colon_in_a_file_name_makes_no_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    (ref,) = image_refs(["scan:12.jpg"])
+
+    assert ref.uri == f"{tmp_path}/scan:12.jpg"
 
 
 def test_a_name_that_is_not_utf8_can_travel() -> None:
-    (ref,) = image_refs([os.fsdecode(b"/archive/caf\xe9.jpg")])
+    (ref,) = image_refs([os.fsdecode(b"/archive/caf\xe9 %.jpg")])
 
-    assert ref.uri == r"/archive/caf\xe9.jpg"
+    assert ref.name == r"/archive/caf\xe9 %.jpg"
+    assert ref.uri == "file:///archive/caf%E9%20%25.jpg"
+    assert parse_reference(ref.uri) == FileReference(os.fsdecode(b"/archive/caf\xe9 %.jpg"))
     assert ref.model_dump_json()

@@ -1,6 +1,8 @@
 """An attempt with a model and a ledger that do as they are told: real files, no Redis, no TensorFlow."""
 
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,6 +17,8 @@ from tests.support.builders import options, spec
 from tests.support.images import encode, scene
 from workers import attempt
 from workers.attempt import AttemptFailed, AttemptRun, WorkerLeaves
+from workers.images.errors import ImageError
+from workers.images.kept import KeptBytes
 from workers.lease import LeaseLost
 from workers.memory.admission import Admission
 
@@ -440,3 +444,69 @@ def test_a_cancelled_job_stops_reading_headers_too(run):
 
     with pytest.raises(LeaseLost):
         run.run()
+
+
+# Images that come over a network
+
+
+@pytest.fixture
+def fetched(run, monkeypatch):
+    """The first image of `run` is remote. Its bytes, one answer after the other; the last one stays."""
+    first, *others = run.claim.images
+    answers = [Path(first.uri).read_bytes()]
+    remote = first.model_copy(update={"uri": "https://plates.test/0.png"})
+    run.claim = replace(run.claim, images=(remote, *others))
+    real = attempt.read_image
+    answers_given = []
+
+    def read(uri, *arguments):
+        if uri != remote.uri:
+            return real(uri, *arguments)
+        answers_given.append(answers.pop(0) if len(answers) > 1 else answers[0])
+        return answers_given[-1]
+
+    monkeypatch.setattr(attempt, "read_image", read)
+    return SimpleNamespace(answers=answers, given=answers_given)
+
+
+def test_a_remote_image_is_fetched_once(run, fetched):
+    run.run()
+
+    assert len(fetched.given) == 1
+    assert (run.succeeded, run.failed) == (8, 0)
+
+
+def test_without_room_to_keep_it_a_remote_image_is_fetched_again(run, fetched):
+    run.kept = KeptBytes(bytes_max=0)
+
+    run.run()
+
+    assert len(fetched.given) == 2
+    assert (run.succeeded, run.failed) == (8, 0)
+
+
+def test_a_host_that_then_sends_another_image_gets_it_refused_before_it_is_decoded(run, fetched):
+    # Given a host whose second answer is larger than what admission counted with
+    run.kept = KeptBytes(bytes_max=0)
+    fetched.answers.append(encode(scene(240, 160), "PNG"))
+
+    run.run()
+
+    assert codes(run) == {0: "image_unreadable"}
+    assert run.succeeded == 7
+
+
+@pytest.mark.usefixtures("fetched")
+def test_an_image_whose_host_is_silent_is_recorded_at_once_and_may_be_put_back(run, monkeypatch):
+    def read(uri, *_):
+        if uri.startswith("https:"):
+            raise ImageError("unreachable", "its host is silent")
+        assert codes(run) == {0: "unreachable"}
+        raise MemoryError
+
+    monkeypatch.setattr(attempt, "read_image", read)
+
+    with pytest.raises(AttemptFailed):
+        run.run()
+
+    assert run.slot.office.ledger.results[0].dead

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -34,18 +35,16 @@ def test_a_link_may_lead_from_outside_to_inside(root):
     assert read_image(str(root.parent / "out" / "link.jpg"), [root], 100) == b"image"
 
 
-@pytest.mark.parametrize("way", ["directly", "dots", "link", "linked folder", "relative"])
-def test_nothing_outside_the_roots_is_read(root, way, monkeypatch):
+@pytest.mark.parametrize("way", ["directly", "dots", "link", "linked folder"])
+def test_nothing_outside_the_roots_is_read(root, way):
     outside = root.parent / "out" / "private.jpg"
     (root / "link.jpg").symlink_to(outside)
     (root / "folder").symlink_to(outside.parent)
-    monkeypatch.chdir(outside.parent)
     uri = {
         "directly": outside,
         "dots": root / ".." / "out" / "private.jpg",
         "link": root / "link.jpg",
         "linked folder": root / "folder" / "private.jpg",
-        "relative": "private.jpg",
     }[way]
 
     error = refused(uri, root)
@@ -118,3 +117,9 @@ def test_a_path_that_is_none(root, name):
     (root / "loop.jpg").symlink_to(root / "loop.jpg")
 
     assert refused(f"{root}/{name}", root).failure.code == "image_unreadable"
+
+
+def test_a_name_that_is_not_utf8_is_read_by_its_encoded_address(root):
+    (root / os.fsdecode(b"caf\xe9.jpg")).write_bytes(b"coffee")
+
+    assert read_image(f"file://{root}/caf%E9.jpg", [root], 100) == b"coffee"
