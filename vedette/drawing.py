@@ -14,7 +14,7 @@ _REASONS_SHOWN: Final = 20
 
 
 class Drawings:
-    """Below `folder`/annotated. `paths` gives an image's path, or its address elsewhere as text, and its drawing's path,
+    """Below `folder`/annotated. `paths` gives an image's path, or its address as text, and its drawing's path,
     by index and name in the result."""
 
     def __init__(self, folder: Path, paths: Callable[[int, str], tuple[str | Path, Path]]) -> None:

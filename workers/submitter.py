@@ -20,6 +20,7 @@ from contract.errors import JobClosed, JobUnknown, MessageError, VedetteError
 from contract.ledger import Ledger
 from contract.messages import Identifier, ImageRef, read_message
 from contract.outage import RedisTrouble
+from contract.references import ReferenceRefused, check_reference, looks_like_address, parse_reference
 from contract.registry import Registry
 from contract.settings import Settings
 from contract.submission import Plan, chunked, plan_job
@@ -85,6 +86,7 @@ class Submitter:
         logger.info("submission %s: job %s, %d images for %s", call.id, message.job, len(refs), plan.options.model)
 
     def _begin(self, call: Call, message: SubmitMessage) -> Submission:
+        self._check_references(message)
         images = len(message.images)
         plan = plan_job(
             self._registry.model(message.model.strip()),
@@ -106,6 +108,16 @@ class Submitter:
             task_images=plan.task_images,
         )
         return self._submissions.begin(message.job, begun)
+
+    def _check_references(self, message: SubmitMessage) -> None:
+        """Addresses that no worker would open are refused before anything is queued, as the Python client does."""
+        for index, image in enumerate(message.images):
+            if not looks_like_address(image.uri):
+                continue
+            try:
+                check_reference(parse_reference(image.uri), self._settings.image_policy)
+            except ReferenceRefused as refusal:
+                raise MessageError(f"SubmitMessage: images.{index}: {refusal}") from None
 
     def _create(self, job: str, plan: Plan) -> None:
         try:
