@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeAlias
 
 import click
 
@@ -20,6 +21,9 @@ from vedette.progress import progress_on_stderr
 from vedette.session import Session
 from vedette.summary import Tally, summary
 from vedette.waiting import why_waiting
+
+#: Name and path of each.
+Images: TypeAlias = Sequence[tuple[str, str | Path]]
 
 
 @click.command()
@@ -102,7 +106,7 @@ def _told_of_interruption() -> Iterator[None]:
         click.get_current_context().exit(INTERRUPTED)
 
 
-def _follow(client: Client, job: Job, images: list[tuple[str, str | Path]], place: Place, with_boxes: bool) -> int:
+def _follow(client: Client, job: Job, images: Images, place: Place, with_boxes: bool) -> int:
     tally = Tally()
     drawings = _drawings(images, place.folder) if with_boxes and place.folder else None
     try:
@@ -129,6 +133,6 @@ def _follow(client: Client, job: Job, images: list[tuple[str, str | Path]], plac
     return exit_code_for(status)
 
 
-def _drawings(images: Sequence[tuple[str, str | Path]], folder: Path) -> Drawings:
+def _drawings(images: Images, folder: Path) -> Drawings:
     targets = target_paths([name for name, _ in images], folder)
     return Drawings(folder, lambda index, _: (images[index][1], targets[index]))
