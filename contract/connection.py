@@ -13,8 +13,10 @@ from contract.settings import Settings
 from contract.urls import shown_url as shown_url
 
 
-def connect(settings: Settings, *, patient: bool = True) -> redis.Redis:
+def connect(settings: Settings, *, patient: bool = True, binary: bool = False) -> redis.Redis:
     """A client that decodes text, times out, and retries a short blip by itself. Does not connect yet.
+
+    `binary`: gives bytes as they are, and has time for large ones.
 
     Behind Sentinel, its connections go to whichever server is the master when they are made.
 
@@ -22,8 +24,8 @@ def connect(settings: Settings, *, patient: bool = True) -> redis.Redis:
     must not stand still.
     """
     options = {
-        "decode_responses": True,
-        "socket_timeout": 10 if patient else 2,
+        "decode_responses": not binary,
+        "socket_timeout": (60 if binary else 10) if patient else 2,
         "socket_connect_timeout": 5 if patient else 2,
         "health_check_interval": 30,
         "retry": Retry(ExponentialBackoff(cap=0.5, base=0.05), retries=3 if patient else 0),

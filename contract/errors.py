@@ -18,6 +18,7 @@
     ├── NoCapableWorker      no_capable_worker     the model is known, but no live worker can run it
     ├── JobUnknown           job_unknown           no such job, or its lifetime is over
     ├── JobClosed            job_closed            the job was cancelled or finished while work was added
+    ├── BlobsFull            blobs_full            no room for another upload, until others are forgotten
     ├── WaitTimeout          wait_timeout          the job was not finished in the time given
     ├── InvalidArgument      invalid_argument      (producer) a call's argument is wrong
     ├── ProfileFailed        profile_failed        (workers) a model that cannot be measured
@@ -100,6 +101,10 @@ class JobUnknown(VedetteError):
 
 class JobClosed(VedetteError):
     code = "job_closed"
+
+
+class BlobsFull(VedetteError):
+    code = "blobs_full"
 
 
 class WaitTimeout(VedetteError):

@@ -10,6 +10,9 @@ QUEUES: Final = PREFIX + "queues"
 # The registry.
 MODELS: Final = PREFIX + "models"
 ADVERTS: Final = PREFIX + "adverts"
+# Uploads.
+BLOBS: Final = PREFIX + "blobs"
+BLOB_BYTES: Final = PREFIX + "blobs:bytes"
 # Housekeeping.
 REJECTS: Final = PREFIX + "rejects"
 RECONCILER_LOCK: Final = PREFIX + "reconciler"
@@ -54,6 +57,10 @@ def task_history(task_id: str) -> str:
 
 def submission(job_id: str) -> str:
     return f"{PREFIX}submission:{job_id}"
+
+
+def blob(digest: str) -> str:
+    return f"{PREFIX}blob:{digest}"
 
 
 def model(ref: str) -> str:

@@ -4,6 +4,7 @@
     file:///images/caf%E9.jpg         a path, percent-encoded: the only spelling of a name that is not UTF-8
     https://host/a.jpg, http://…      of the hosts that VEDETTE_IMAGE_HOSTS lists
     s3://bucket/a.jpg, gs://…         of the buckets that VEDETTE_IMAGE_BUCKETS lists
+    blob:sha256:<64 digits>           uploaded before: see `contract.blobs`
 
 Producers ask before anything is queued, workers before they read: workers count. What needs a file system (links, `..`)
 or a resolver is decided in `workers.images`, by the rules of `contract.addresses`.
@@ -42,6 +43,7 @@ _ADDRESS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|(?:https?|file|s3|gs|d
 _ODD: Final = re.compile(r"[\x00-\x20\x7f\\]")
 _AUTHORITY: Final = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+)(?::(?P<port>[0-9]{1,5}))?")
 _LABEL: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
+_BLOB: Final = re.compile(r"sha256:([0-9a-f]{64})")
 _BUCKET: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*")
 
 
@@ -89,7 +91,17 @@ class ObjectReference:
         return f"{self.scheme}://{self.bucket}/{self.key}"
 
 
-Reference: TypeAlias = FileReference | HttpReference | ObjectReference
+@dataclass(frozen=True)
+class BlobReference:
+    #: SHA-256, hexadecimal, lower case.
+    digest: str
+
+    @property
+    def uri(self) -> str:
+        return f"blob:sha256:{self.digest}"
+
+
+Reference: TypeAlias = FileReference | HttpReference | ObjectReference | BlobReference
 
 
 @dataclass(frozen=True)
@@ -155,6 +167,11 @@ def parse_reference(uri: str) -> Reference:
     if len(uri) > LENGTH_MAX:
         raise ReferenceRefused("length", uri[:100], f"it has {len(uri)} characters, the limit is {LENGTH_MAX}")
     scheme, rest = match[1].lower(), match[2]
+    if scheme == "blob":
+        blob = _BLOB.fullmatch(rest)
+        if blob is None:
+            raise ReferenceRefused("spelling", uri, "expected blob:sha256: and 64 digits in lower case")
+        return BlobReference(blob[1])
     if scheme != "file" and scheme not in _PORTS and scheme not in _OBJECT_SCHEMES:
         raise ReferenceRefused("scheme", uri, f"no images are read from {scheme}:; expected a path, https, s3 or gs")
     if _ODD.search(uri):

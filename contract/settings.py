@@ -70,6 +70,10 @@ class Settings(BaseSettings):
     image_bytes_max: int = 256 * 1024**2
     #: Width × height above which an image is refused undecoded.
     image_pixels_max: int = Field(default=2**29, ge=1)
+    #: Bytes of uploaded images that Redis keeps at once, of all producers.
+    blob_bytes: int = Field(default=GIB, ge=1)
+    #: How long an uploaded image is kept after a job last referred to it.
+    blob_lifetime: timedelta = timedelta(days=1)
     #: How long the preflight of a starting worker may take, TensorFlow's import included.
     preflight_timeout: timedelta = timedelta(seconds=180)
 
@@ -107,7 +111,7 @@ class Settings(BaseSettings):
     def _store_place(cls, value: Any) -> Any:
         return parse_place(value) if isinstance(value, str) else value
 
-    @field_validator("image_bytes_max", "model_cache_bytes", mode="before")
+    @field_validator("image_bytes_max", "model_cache_bytes", "blob_bytes", mode="before")
     @classmethod
     def _amount(cls, value: Any) -> Any:
         return parse_bytes(value) if isinstance(value, str) else value

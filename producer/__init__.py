@@ -7,10 +7,11 @@
         for result in job.results():
             print(result.image, result.detections if result.ok else result.failure)
 
-It needs neither TensorFlow nor OpenCV nor NumPy: images travel as paths, and workers open them.
+It needs neither TensorFlow nor OpenCV nor NumPy: images travel as references, and workers open them.
 """
 
 from contract.errors import (
+    BlobsFull,
     JobClosed,
     JobUnknown,
     ModelUnknown,
@@ -32,6 +33,7 @@ __all__ = [
     "AsyncClient",
     "AsyncJob",
     "Attempt",
+    "BlobsFull",
     "Client",
     "DeadLetter",
     "Detection",

@@ -12,15 +12,18 @@ from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
+from contract.blobs import Blobs, digest_of
 from contract.connection import connect, shown_url
 from contract.doorbell import bell_app, ring
 from contract.errors import JobClosed, RedisUnreachable, SettingsError, VedetteError
 from contract.ledger import DeadLetter, JobState, Ledger
 from contract.messages import DetectMessage, ImageRef
 from contract.model_spec import ModelSpec
+from contract.references import BlobReference
 from contract.registry import Advert, Registry
 from contract.settings import Settings, load_settings
 from contract.submission import Plan, chunked, plan_job, plan_more
@@ -39,6 +42,7 @@ from producer.job import Job
 from producer.outage import PATIENCE, answering, outlast
 from producer.sealing import seal, why_closed
 from producer.tasks import job_name
+from producer.uploads import blob_digests, upload_bytes
 
 Answer = TypeVar("Answer")
 
@@ -59,6 +63,7 @@ class Client:
         self._settings = load_settings(**given)
         try:
             self._redis = connect(self._settings)
+            self._binary_redis = connect(self._settings, binary=True)
         except ValueError as error:
             raise SettingsError(
                 f"{shown_url(self._settings.redis_url)!r} is no address of a Redis ({error}); "
@@ -66,6 +71,7 @@ class Client:
             ) from None
         self._ledger = Ledger(self._redis, self._settings)
         self._registry = Registry(self._redis, self._settings)
+        self._blobs = Blobs(self._binary_redis, self._settings)
         self._bells = bell_app(self._settings)
         self._patience = patience
 
@@ -80,7 +86,23 @@ class Client:
     def close(self) -> None:
         """Gives the connections back. Jobs go on; `Client.job` finds them again."""
         self._redis.close()
+        self._binary_redis.close()
         self._bells.close()
+
+    def upload(self, image: bytes | str | Path) -> str:
+        """Keeps an image in Redis for the workers, and gives its reference: `submit` takes it for a path.
+
+        `image` is the bytes of the file, or the path of a file on this machine. For images that the workers cannot read
+        themselves: Redis has room for few (VEDETTE_BLOB_BYTES), each for as long as a day after a job last referred to
+        it (VEDETTE_BLOB_LIFETIME). The same bytes have the same reference and are kept once.
+
+        Raises InvalidArgument, BlobsFull, RedisUnreachable, RedisRefused.
+        """
+        data = upload_bytes(image, self._settings.image_bytes_max)
+        reference = BlobReference(digest_of(data))
+        with answering(self._settings):
+            self._blobs.put(reference.digest, data)
+        return reference.uri
 
     def submit(
         self,
@@ -96,9 +118,9 @@ class Client:
         """Queues a job and returns when all of its images are on their way.
 
         `images` are paths that the workers can read too, addresses (`https://…`, `s3://…`, `gs://…`) that the settings
-        allow, or (name, path or address) pairs; the name comes back in the result. They are not opened here: one that
-        is missing comes back as a failure of its own. A generator is read in chunks and
-        never held. `model` is `name`, for its latest version, or `name@version`. `batch_size` bounds the images in one
+        allow, references of `upload`, or (name, one of these) pairs; the name comes back in the result. They are not
+        opened here: one that is missing comes back as a failure of its own. A generator is read in chunks and never
+        held. `model` is `name`, for its latest version, or `name@version`. `batch_size` bounds the images in one
         call of the model, and defaults to the model's own. Detections below `min_score` are not reported.
 
         `allow_degraded` lets an image that fits into no worker's memory be made coarser; its result says so. The job
@@ -128,7 +150,7 @@ class Client:
             allow_degraded=allow_degraded,
             max_failure_rate=max_failure_rate,
         )
-        chunks = chunked(image_refs(given, self._settings.image_policy), plan.task_images)
+        chunks = map(self._prolonged, chunked(image_refs(given, self._settings.image_policy), plan.task_images))
         first = next(chunks, None)
         if first is None:
             raise InvalidArgument("images is empty: expected at least one image")
@@ -221,6 +243,17 @@ class Client:
             self._cancelled(job_id)
             raise
         return self._job(job_id)
+
+    def _prolonged(self, chunk: Sequence[ImageRef]) -> Sequence[ImageRef]:
+        """`chunk`, its uploads with their whole lifetime before them; InvalidArgument when one is not there."""
+        uploads = blob_digests(chunk)
+        absent = self._patiently(partial(self._blobs.renew, [*uploads])) if uploads else []
+        if absent:
+            image = uploads[absent[0]]
+            raise InvalidArgument(
+                f"images[{image.index}]: {image.uri} is not among the uploads, or its lifetime is over; upload it again"
+            )
+        return chunk
 
     def _create(self, plan: Plan) -> str:
         while True:

@@ -212,7 +212,12 @@ class AttemptRun:
 
     def _bytes_of(self, image: ImageRef) -> bytes:
         settings = self.slot.settings
-        return read_image(image.uri, settings.image_roots, settings.image_bytes_max, settings.image_policy)
+        return read_image(
+            image.uri, settings.image_roots, settings.image_bytes_max, settings.image_policy, self._read_blob
+        )
+
+    def _read_blob(self, digest: str, bytes_max: int) -> bytes | None:
+        return patiently(partial(self.slot.blobs.get, digest, bytes_max))
 
     def _bytes_again(self, readable: Readable) -> bytes:
         """Those that the header was read of, or for a remote image that was not kept, some that claim the same size."""

@@ -15,6 +15,7 @@ from typing import Any, Final
 import celery
 from celery.utils.log import get_logger
 
+from contract.blobs import Blobs
 from contract.connection import connect
 from contract.ledger import Ledger
 from contract.settings import Settings, load_settings
@@ -38,6 +39,8 @@ class Slot:
     #: Renewals have a connection that gives up soon: a lease must not run out while one call waits.
     lease_ledger: Ledger
     models: LoadedModels
+    #: Uploaded images.
+    blobs: Blobs
     memory: SlotMemory
 
     def leaving(self) -> bool:
@@ -73,6 +76,7 @@ def _make(settings: Settings, found: Findings) -> Slot:
         office=desk,
         lease_ledger=Ledger(connect(settings, patient=False), settings),
         models=LoadedModels(ModelStore(settings), share_bytes),
+        blobs=Blobs(connect(settings, binary=True), settings),
         memory=SlotMemory(found.boxes, share_bytes, desk.learned, settings.task_timeout),
     )
 

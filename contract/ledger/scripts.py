@@ -66,5 +66,13 @@ class Scripts:
         return self._load("keep")
 
     @cached_property
+    def put_blob(self) -> Script:
+        return self._load("put_blob")
+
+    @cached_property
+    def renew_blobs(self) -> Script:
+        return self._load("renew_blobs")
+
+    @cached_property
     def rung(self) -> Script:
         return self._load("rung")

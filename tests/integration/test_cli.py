@@ -1,5 +1,6 @@
 """The command as a process of its own, against a real Redis; the worker's side is played by calls of the ledger."""
 
+import hashlib
 import json
 import os
 import signal
@@ -175,6 +176,19 @@ def test_results_follow_a_job_that_is_under_way_in_two_formats(
     text = (photos / "out" / "results.megadetector.json").read_text()
     assert flaws(text) == []
     assert len(json.loads(text)["images"]) == 9
+
+
+def test_files_that_were_uploaded_are_submitted_by_their_content(
+    settings: Settings, photos: Path, ledger: Ledger
+) -> None:
+    (photos / "photos" / "1.jpg").write_bytes(b"image")
+
+    done = run(settings, photos, "detect", "photos/1.jpg", "--upload", "--model", "defects-small", "--detach")
+
+    (task,) = ledger.tasks(done.stdout.strip())
+    assert [(image.name, image.uri) for image in ledger.images_left(task)] == [
+        ("photos/1.jpg", f"blob:sha256:{hashlib.sha256(b'image').hexdigest()}")
+    ]
 
 
 def test_nobody_can_run_it(settings: Settings, photos: Path, registry: Registry) -> None:

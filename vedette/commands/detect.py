@@ -47,6 +47,9 @@ Images: TypeAlias = Sequence[tuple[str, str | Path]]
 )
 @output_options
 @click.option("--annotate", "with_boxes", is_flag=True, help="Draw the boxes on copies of the images, DIR/annotated/….")
+@click.option(
+    "--upload", is_flag=True, help="Send the files to Redis, for workers that cannot read them; not for many."
+)
 @click.option("--allow-waiting", is_flag=True, help="Queue the job even if no live worker can run it yet.")
 @click.option("--allow-degraded", is_flag=True, help="Make an image coarser rather than fail it for memory.")
 @click.option(
@@ -66,6 +69,7 @@ def detect(
     out: str | None,
     formats: Sequence[str],
     with_boxes: bool,
+    upload: bool,
     allow_waiting: bool,
     allow_degraded: bool,
     max_failure_rate: float | None,
@@ -88,13 +92,19 @@ def detect(
         check_writable(place.folder)
     with session.client() as client:
         with _told_of_interruption():
-            job = client.submit(images, model, batch_size, min_score, allow_waiting, allow_degraded, max_failure_rate)
+            given = _uploaded(client, images) if upload else images
+            job = client.submit(given, model, batch_size, min_score, allow_waiting, allow_degraded, max_failure_rate)
         if detach:
             click.echo(job.id)
             return 0
         place = Place.meant(out, formats, DEFAULT / job.id)
         click.echo(f"job {job.id}: {len(images)} images, results go to {place.folder or 'stdout'}", err=True)
         return _follow(client, job, images, place, with_boxes)
+
+
+def _uploaded(client: Client, images: Sequence[tuple[str, str | Path]]) -> list[tuple[str, str | Path]]:
+    """References of Redis instead of the paths; addresses stay."""
+    return [(name, client.upload(place) if isinstance(place, Path) else place) for name, place in images]
 
 
 @contextmanager

@@ -1,11 +1,13 @@
 """Reads the bytes behind a reference, once it is known to point where it may."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from contract.blobs import digest_of
 from contract.memory import format_bytes
 from contract.references import (
     NOTHING,
+    BlobReference,
     FileReference,
     HttpReference,
     ObjectReference,
@@ -15,11 +17,16 @@ from contract.references import (
 )
 from workers.images.errors import ImageError
 from workers.images.objects import read_object
-from workers.images.remote import FetchLimits, fetch
+from workers.images.remote import FetchLimits, fetch, too_large
+
+#: Of a digest and a number of bytes: the bytes, one more than that when there are more, or None.
+ReadBlob = Callable[[str, int], bytes | None]
 
 
-def read_image(uri: str, roots: Sequence[Path], bytes_max: int, policy: Policy = NOTHING) -> bytes:
-    """The encoded bytes at `uri`; ImageError says why there are none."""
+def read_image(
+    uri: str, roots: Sequence[Path], bytes_max: int, policy: Policy = NOTHING, read_blob: ReadBlob | None = None
+) -> bytes:
+    """The encoded bytes at `uri`; ImageError says why there are none. `read_blob` is for uploads, of a slot's Redis."""
     try:
         match parse_reference(uri):
             case FileReference(path):
@@ -28,8 +35,24 @@ def read_image(uri: str, roots: Sequence[Path], bytes_max: int, policy: Policy =
                 return fetch(reference, policy, FetchLimits(bytes_max))
             case ObjectReference() as reference:
                 return read_object(reference, policy, bytes_max)
+            case BlobReference() as reference:
+                return _read_upload(reference, bytes_max, read_blob)
     except ReferenceRefused as refusal:
         raise ImageError("image_forbidden", str(refusal)) from None
+
+
+def _read_upload(reference: BlobReference, bytes_max: int, read_blob: ReadBlob | None) -> bytes:
+    data = read_blob(reference.digest, bytes_max) if read_blob is not None else None
+    if data is None:
+        raise ImageError(
+            "image_missing",
+            f"{reference.uri}: no such upload, or its lifetime is over (VEDETTE_BLOB_LIFETIME); upload it again",
+        )
+    if len(data) > bytes_max:
+        raise too_large(reference.uri, None, bytes_max)
+    if digest_of(data) != reference.digest:
+        raise ImageError("image_unreadable", f"{reference.uri}: its bytes in Redis are others than were uploaded")
+    return data
 
 
 def is_remote(uri: str) -> bool:

@@ -78,6 +78,9 @@ class PlayedClient:
         self.submitted = arguments
         return self.played_job
 
+    def upload(self, image: Path) -> str:
+        return f"blob:of:{image.name}"
+
     def job(self, job_id: str) -> PlayedJob:
         if job_id != self.played_job.id:
             raise JobUnknown(f"unknown job {job_id!r}")
@@ -129,6 +132,15 @@ def test_detect_writes_a_line_for_each_image(client: PlayedClient) -> None:
     ]
     assert "job job-1: 2 images, results go to vedette-out/job-1" in result.stderr
     assert "2/2 images" in result.stderr
+
+
+def test_detect_uploads_files_when_asked_to_and_hands_addresses_on(client: PlayedClient) -> None:
+    client.played_job = PlayedJob([found("photos/a.jpg")])
+
+    result = vedette("detect", "photos/a.jpg", "https://host/b.jpg", "--upload", "--model", "defects-small")
+
+    assert result.exit_code == 0, result.output
+    assert client.submitted[0] == [("photos/a.jpg", "blob:of:a.jpg"), ("https://host/b.jpg", "https://host/b.jpg")]
 
 
 def test_detect_with_failed_images(client: PlayedClient) -> None:
