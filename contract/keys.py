@@ -74,3 +74,15 @@ def advert(node: str) -> str:
 def learned(digest: str, worker_class: str) -> str:
     """`digest` without its `sha256:`, so that a colon separates the parts of a key and nothing else."""
     return f"{PREFIX}learned:{digest.removeprefix('sha256:')}:{worker_class}"
+
+
+def gateway_rate(caller: str) -> str:
+    return f"{PREFIX}gateway:rate:{caller}"
+
+
+def gateway_jobs(caller: str) -> str:
+    return f"{PREFIX}gateway:jobs:{caller}"
+
+
+def gateway_idempotency(digest: str) -> str:
+    return f"{PREFIX}gateway:idempotency:{digest}"

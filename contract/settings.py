@@ -74,6 +74,8 @@ class Settings(BaseSettings):
     blob_bytes: int = Field(default=GIB, ge=1)
     #: How long an uploaded image is kept after a job last referred to it.
     blob_lifetime: timedelta = timedelta(days=1)
+    #: TOML file of who may use the HTTP gateway, see `producer.gateway.api_keys`; None: everybody who reaches it.
+    api_keys_file: Path | None = None
     #: How long the preflight of a starting worker may take, TensorFlow's import included.
     preflight_timeout: timedelta = timedelta(seconds=180)
 

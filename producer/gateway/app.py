@@ -1,14 +1,17 @@
 """Which routers, middlewares and error handlers make up the application."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Final
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
+from fastapi.security import HTTPBearer
 
 from contract.settings import Settings
 from producer.gateway import catalog, errors, events, health, jobs, results
+from producer.gateway.access import Access
+from producer.gateway.api_keys import ApiKey
 from producer.gateway.backend import Backend
 from producer.gateway.limits import Limits, RequestLimit
 from producer.gateway.request_id import RequestId
@@ -21,8 +24,8 @@ Every error is `{"code", "message"}`: decide by the code, show the message. Ever
 _ROUTERS: Final = (jobs.router, results.router, events.router, catalog.router, health.router)
 
 
-def create_app(settings: Settings, limits: Limits | None = None) -> FastAPI:
-    """The application; connects to Redis when it is first asked something."""
+def create_app(settings: Settings, limits: Limits | None = None, api_keys: Sequence[ApiKey] = ()) -> FastAPI:
+    """The application; connects to Redis when it is first asked something. Without `api_keys` everybody may ask."""
     limits = limits or Limits()
     backend = Backend.of(settings, limits)
 
@@ -33,10 +36,13 @@ def create_app(settings: Settings, limits: Limits | None = None) -> FastAPI:
 
     app = FastAPI(title="Vedette", version=version("vedette"), description=_ABOUT, lifespan=lifespan)
     app.state.backend = backend
+    # Only so that OpenAPI tells of it: `Access` has looked at the key before.
+    told = [Depends(HTTPBearer(auto_error=False))] if api_keys else []
     for router in _ROUTERS:
-        app.include_router(router)
+        app.include_router(router, dependencies=told if router is not health.router else [])
     errors.install(app, [route for router in _ROUTERS for route in router.routes])
     # The last one added is the first to see a request.
     app.add_middleware(RequestLimit, limits=limits)
+    app.add_middleware(Access, backend=backend, api_keys=api_keys)
     app.add_middleware(RequestId)
     return app

@@ -5,6 +5,11 @@
     ├── MethodNotAllowed     method_not_allowed    the path is there, but not for this method
     ├── RequestMalformed     request_malformed     what came is no HTTP request that can be read
     ├── RequestTooLarge      request_too_large     more bytes or images than one request may have
+    ├── Unauthorized         unauthorized          no key that is known
+    ├── RateLimited          rate_limited          the key has asked too often
+    ├── TooManyQueued        too_many_queued       the key's jobs have too many images without a result
+    ├── IdempotencyConflict  idempotency_conflict  the Idempotency-Key was used for another request
+    ├── IdempotencyPending   idempotency_pending   the first request with that key is still being answered
     ├── TooManyStreams       too_many_streams      as many streams are open as may be
     └── InternalError        internal              a mistake of ours; the log has the trace under the request's id
 
@@ -12,6 +17,7 @@ Codes of `contract.errors` and `producer.errors` keep their meaning. A code neve
 """
 
 import logging
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -57,6 +63,26 @@ class TooManyStreams(GatewayError):
     code = "too_many_streams"
 
 
+class Unauthorized(GatewayError):
+    code = "unauthorized"
+
+
+class RateLimited(GatewayError):
+    code = "rate_limited"
+
+
+class TooManyQueued(GatewayError):
+    code = "too_many_queued"
+
+
+class IdempotencyConflict(GatewayError):
+    code = "idempotency_conflict"
+
+
+class IdempotencyPending(GatewayError):
+    code = "idempotency_pending"
+
+
 class InternalError(GatewayError):
     code = "internal"
 
@@ -64,13 +90,18 @@ class InternalError(GatewayError):
 #: Error code → HTTP status. What is not listed is a mistake of ours: 500.
 STATUS: Final[Mapping[str, int]] = {
     "request_malformed": 400,
+    "unauthorized": 401,
     "not_found": 404,
     "job_unknown": 404,
     "model_unknown": 404,
     "method_not_allowed": 405,
     "job_closed": 409,
+    "idempotency_conflict": 409,
+    "idempotency_pending": 409,
     "request_too_large": 413,
     "invalid_argument": 422,
+    "rate_limited": 429,
+    "too_many_queued": 429,
     "too_many_streams": 429,
     "redis_unreachable": 503,
     "redis_refused": 503,
@@ -103,7 +134,9 @@ class ErrorBody(BaseModel):
 
 
 _DESCRIBED: Final[Mapping[int, str]] = {
+    401: "A key is needed",
     404: "There is no such thing",
+    409: "It clashes with what was asked before",
     413: "More bytes or images than one request may have",
     422: "An argument is wrong: the message names it",
     429: "Too much at once: come back after Retry-After seconds",
@@ -131,12 +164,12 @@ def public_text(error: VedetteError) -> str:
 
 def answer_to(error: VedetteError) -> Response:
     status = status_of(error)
-    headers = {}
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
     retry_after_s = getattr(error, "retry_after_s", None)
     if retry_after_s is None and status == 503:
         retry_after_s = _RETRY_S
     if retry_after_s is not None:
-        headers["Retry-After"] = str(max(1, round(retry_after_s)))
+        headers["Retry-After"] = str(max(1, math.ceil(retry_after_s)))
     return JSONResponse({"code": error.code, "message": public_text(error)}, status, headers)
 
 

@@ -1,5 +1,6 @@
 """`/v1/jobs`: submit, look, cancel."""
 
+import json
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -7,23 +8,38 @@ from fastapi import APIRouter, Response
 
 from producer.arguments import Image
 from producer.errors import InvalidArgument
+from producer.gateway.access import Caller
+from producer.gateway.api_keys import ApiKey
 from producer.gateway.backend import Asked, Backend, JobId
 from producer.gateway.errors import RequestTooLarge, answers
+from producer.gateway.idempotency import IdempotencyKey, once
 from producer.gateway.limits import Limits
+from producer.gateway.quota import check_room, note_job
 from producer.gateway.schemas import CancelView, JobRequest, JobView, NamedImage
 
 router: Final = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 
-@router.post("", status_code=201, responses=answers(404, 409, 413, 503), summary="Submit a job")
-def submit(request: JobRequest, response: Response, asked: Asked) -> JobView:
+@router.post(
+    "", status_code=201, response_model=JobView, responses=answers(401, 404, 409, 413, 429, 503), summary="Submit a job"
+)
+def submit(request: JobRequest, asked: Asked, caller: Caller, idempotency_key: IdempotencyKey = None) -> Response:
     """Queues a job and answers when all of its images are on their way; `Location` says where to look.
 
     Images are not opened here: one that is missing becomes a failure among the results.
     """
-    view = submitted(request, asked)
-    response.headers["Location"] = f"/v1/jobs/{view.id}"
-    return view
+
+    def work() -> str:
+        return submitted(request, asked, caller).model_dump_json()
+
+    name = "" if caller is None else caller.name
+    # What was asked, and not its bytes: spaces and the order of fields mean nothing.
+    body = "" if idempotency_key is None else request.model_dump_json()
+    answer, replayed = once(asked, idempotency_key, name, body, work)
+    headers = {"Location": f"/v1/jobs/{json.loads(answer)['id']}"}
+    if replayed:
+        headers["Idempotent-Replayed"] = "true"
+    return Response(answer, 201, headers, media_type="application/json")
 
 
 @router.get("/{job_id}", responses=answers(404, 503), summary="Where a job stands")
@@ -37,9 +53,11 @@ def cancel(job_id: JobId, asked: Asked) -> CancelView:
     return CancelView(id=job_id, before=asked.client.job(job_id).cancel())
 
 
-def submitted(request: JobRequest, asked: Backend) -> JobView:
+def submitted(request: JobRequest, asked: Backend, caller: ApiKey | None) -> JobView:
+    images = images_of(request.images, asked.limits)
+    check_room(asked, caller, len(images))
     job = asked.client.submit(
-        images_of(request.images, asked.limits),
+        images,
         request.model,
         request.batch_size,
         request.min_score,
@@ -47,6 +65,7 @@ def submitted(request: JobRequest, asked: Backend) -> JobView:
         request.allow_degraded,
         request.max_failure_rate,
     )
+    note_job(asked, caller, job.id)
     return JobView.of(job.status())
 
 

@@ -15,15 +15,26 @@ PORT: Final = 8080
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
 @click.option("--port", type=click.IntRange(1, 65535), default=PORT, show_default=True)
 @click.option("--insecure", is_flag=True, help="Listen where others can reach it although nobody needs a key.")
+@click.option("--new-key", metavar="NAME", help="Print a new API key and the lines of the file that admit it, and end.")
 @click.pass_obj
-def gateway(session: Session, host: str, port: int, insecure: bool) -> None:
+def gateway(session: Session, host: str, port: int, insecure: bool, new_key: str | None) -> None:
     """Serve jobs, models and fleet over HTTP.
 
     It needs Redis and nothing else: images are named, not sent, and workers open them. /docs shows every request.
+    VEDETTE_API_KEYS_FILE says who may ask; it is read at the start.
     """
     with needs_extra("gateway", "the gateway"):
+        from producer.gateway.api_keys import new_key as made
+        from producer.gateway.api_keys import read_keys
         from producer.gateway.app import create_app
         from producer.gateway.serve import check_listening, server
-    check_listening(host, guarded=False, insecure=insecure)
-    overrides = {} if session.redis_url is None else {"redis_url": session.redis_url}
-    server(create_app(load_settings(**overrides)), host, port).run()
+    if new_key is not None:
+        key, lines = made(new_key)
+        click.echo(
+            f"the key, which is kept nowhere: {key}\n\nfor the file that VEDETTE_API_KEYS_FILE names:\n\n{lines}"
+        )
+        return
+    settings = load_settings(**({} if session.redis_url is None else {"redis_url": session.redis_url}))
+    api_keys = () if settings.api_keys_file is None else read_keys(settings.api_keys_file)
+    check_listening(host, guarded=bool(api_keys), insecure=insecure)
+    server(create_app(settings, api_keys=api_keys), host, port).run()

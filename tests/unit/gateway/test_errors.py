@@ -49,7 +49,7 @@ def test_an_answer_has_code_and_message_and_nothing_else() -> None:
 
 @pytest.mark.parametrize(
     ("error", "expected"),
-    [(TooManyStreams("full", 12.4), "12"), (TooManyStreams("full", 0.1), "1"), (NoCapableWorker("nobody"), "5")],
+    [(TooManyStreams("full", 12.4), "13"), (TooManyStreams("full", 0.1), "1"), (NoCapableWorker("nobody"), "5")],
 )
 def test_what_may_work_later_says_when(error: VedetteError, expected: str) -> None:
     assert answer_to(error).headers["Retry-After"] == expected
