@@ -4,6 +4,7 @@ Writers are workers alone. An advert lives a few seconds past its last refresh, 
 model stays known for `registry_lifetime` after the last worker saw it: a fleet that sleeps at night keeps its models.
 """
 
+from contextlib import suppress
 from typing import Literal
 
 import redis
@@ -61,8 +62,7 @@ class Registry:
         refs: list[str] = self._redis.zrange(keys.MODELS, 0, -1)
         texts = self._redis.mget([keys.model(ref) for ref in refs]) if refs else []
         gone = [ref for ref, text in zip(refs, texts, strict=True) if text is None]
-        if gone:
-            self._redis.zrem(keys.MODELS, *gone)
+        self._forget(keys.MODELS, gone)
         specs = [spec for text in texts if text is not None and (spec := _read_spec(text)) is not None]
         return sorted(specs, key=lambda spec: (spec.name, version_order(spec.version)))
 
@@ -105,8 +105,7 @@ class Registry:
         nodes: list[str] = self._redis.zrange(keys.ADVERTS, 0, -1)
         texts = self._redis.mget([keys.advert(node) for node in nodes]) if nodes else []
         gone = [node for node, text in zip(nodes, texts, strict=True) if text is None]
-        if gone:
-            self._redis.zrem(keys.ADVERTS, *gone)
+        self._forget(keys.ADVERTS, gone)
         adverts = [_read_advert(text) for text in texts if text is not None]
         return sorted((advert for advert in adverts if advert is not None), key=lambda advert: advert.node)
 
@@ -131,6 +130,12 @@ class Registry:
     def rejects(self) -> dict[str, int]:
         counts: dict[str, str] = self._redis.hgetall(keys.REJECTS)
         return {code: int(count) for code, count in counts.items()}
+
+    def _forget(self, names: str, gone: list[str]) -> None:
+        """Who may only read leaves that to the others."""
+        if gone:
+            with suppress(redis.exceptions.NoPermissionError, redis.exceptions.ReadOnlyError):
+                self._redis.zrem(names, *gone)
 
     def _now_s(self) -> float:
         """By Redis' clock, as in the ledger: those of two machines may be days apart."""

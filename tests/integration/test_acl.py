@@ -1,0 +1,195 @@
+"""The Redis users of docs/operations.md, section Access: each can do its job, and not that of the others."""
+
+from datetime import UTC, datetime
+
+import pytest
+import redis
+
+from contract import keys
+from contract.ledger import Attempt, PutBack
+from contract.submit_message import SUBMIT_TASK
+from producer import Client, InvalidArgument
+from tests.support.builders import advert, found, not_processed, spec
+from tests.support.recipes import access_recipes, make_users, url_of
+
+pytestmark = pytest.mark.integration
+
+QUEUE = "detect.any.512m"
+
+
+@pytest.fixture(autouse=True)
+def _users(redis_client):
+    make_users(redis_client)
+    redis_client.acl_log_reset()
+    yield
+    for user in access_recipes():
+        redis_client.acl_deluser(user)
+
+
+@pytest.fixture
+def fleet(registry):
+    registry.publish_model(spec())
+    registry.publish_advert(advert())
+
+
+@pytest.fixture
+def producer(settings):
+    with Client(url_of("producer", settings.redis_url), settings=settings) as client:
+        yield client
+
+
+@pytest.fixture
+def connection(settings):
+    """A raw connection as one of the users."""
+    opened = []
+
+    def connection(user):
+        client = redis.Redis.from_url(url_of(user, settings.redis_url), decode_responses=True)
+        opened.append(client)
+        return client
+
+    yield connection
+    for client in opened:
+        client.close()
+
+
+def denied(redis_client):
+    return [(entry["username"], entry["reason"], entry["object"]) for entry in redis_client.acl_log()]
+
+
+def work(ledger, job):
+    for task in ledger.tasks(job.id):
+        claim = ledger.claim(job.id, task, "small@yard")
+        if isinstance(claim, str):
+            continue
+        for image in claim.images:
+            result = not_processed(image.name, "memory") if "bad" in image.name else found(image.name)
+            ledger.record(job.id, task, claim.attempt, [(image.index, result)])
+        attempt = Attempt(attempt=claim.attempt, worker="small@yard", batch_size=8, ended=datetime.now(UTC))
+        ledger.close(job.id, task, attempt, PutBack(QUEUE, 8))
+
+
+@pytest.mark.usefixtures("fleet")
+def test_a_producer_can_do_all_that_a_client_does(producer, ledger, redis_client):
+    job = producer.submit(["/in/a.jpg", "/in/bad.jpg", "/in/bad2.jpg"], model="defects-small")
+    work(ledger, job)
+    assert sorted(result.image for result in job.results(timeout=5)) == ["/in/a.jpg", "/in/bad.jpg", "/in/bad2.jpg"]
+    assert [index for index, _ in producer.job(job.id).results_indexed(cursor=1)]
+    assert job.wait(timeout=5).failed == 2
+    assert job.attempts()
+    assert producer.retry_dead(job.id, ["/in/bad.jpg"]) == 1
+    assert job.drop_dead() == 1
+    assert producer.jobs_at("defects-small@1") == [job.id]
+    assert job.cancel() == "open"
+    assert [model.ref for model in producer.models()] == ["defects-small@1"]
+    assert len(producer.fleet()) == 1
+    with pytest.raises(InvalidArgument):
+        producer.submit([], model="defects-small")
+
+    assert denied(redis_client) == []
+
+
+@pytest.mark.usefixtures("fleet")
+def test_a_job_that_was_stopped_is_put_back_by_a_producer(producer, ledger, redis_client):
+    job = producer.submit(
+        [f"/in/bad{number}.jpg" for number in range(64)], "defects-small", batch_size=8, max_failure_rate=0.1
+    )
+    work(ledger, job)
+    assert job.status().state == "stopped"
+
+    assert producer.retry_dead(job.id) > 0
+
+    assert denied(redis_client) == []
+
+
+def test_a_producer_in_another_language_can_send_and_read_the_answer(connection, redis_client):
+    redis_client.set(keys.submission("j1"), "{}")
+    producer = connection("producer")
+
+    producer.lpush(SUBMIT_TASK, "{}")
+
+    assert producer.get(keys.submission("j1")) == "{}"
+
+
+COMMON = [
+    ("FLUSHALL",),
+    ("FLUSHDB",),
+    ("CONFIG", "GET", "requirepass"),
+    ("CONFIG", "SET", "dir", "/tmp"),
+    ("KEYS", "*"),
+    ("SHUTDOWN",),
+    ("ACL", "LIST"),
+    ("CLIENT", "LIST"),
+    ("CLIENT", "KILL", "TYPE", "normal"),
+    ("MODULE", "LIST"),
+    ("MONITOR",),
+    ("SAVE",),
+    ("REPLICAOF", "127.0.0.1", "1"),
+    ("SCRIPT", "FLUSH"),
+    ("FUNCTION", "LIST"),
+    ("GET", "somebody-elses"),
+    ("SET", "somebody-elses", "x"),
+    ("PUBLISH", "somebody-elses", "x"),
+    ("SUBSCRIBE", "somebody-elses"),
+]
+
+FORBIDDEN = {
+    "producer": [
+        ("SCAN", "0"),
+        ("SET", keys.advert("small@yard"), "x"),
+        ("ZREM", keys.ADVERTS, "small@yard"),
+        ("SET", keys.model("defects-small@1"), "x"),
+        ("SET", keys.submission("j1"), "x"),
+        ("HGETALL", keys.REJECTS),
+        ("HGETALL", keys.learned("digest", "1g")),
+        ("HGETALL", "unacked"),
+        ("BRPOP", QUEUE, "1"),
+        ("RPOP", QUEUE),
+        ("DEL", QUEUE),
+        ("LPUSH", "vedette.warm.small@yard", "x"),
+        ("PUBLISH", "/0.celery.pidbox", "x"),
+        ("PUBLISH", "/0.celeryev/worker.heartbeat", "x"),
+        ("SUBSCRIBE", "/0.celeryev/task.sent"),
+        ("EVAL", "return redis.call('PING')", "0"),
+    ],
+    "worker": [("SCAN", "0"), ("EVAL", "return redis.call('PING')", "0")],
+    "monitor": [
+        ("LPUSH", QUEUE, "x"),
+        ("RPOP", QUEUE),
+        ("LPUSH", SUBMIT_TASK, "x"),
+        ("SET", keys.model("defects-small@1"), "x"),
+        ("HSET", keys.job("j1"), "state", "cancelled"),
+        ("DEL", keys.job("j1")),
+        ("PEXPIRE", keys.job("j1"), "1"),
+        ("HDEL", "unacked", "x"),
+        ("SCAN", "0"),
+        ("EVAL", "return redis.call('PING')", "0"),
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("user", "command"),
+    [(user, command) for user, commands in FORBIDDEN.items() for command in [*COMMON, *commands]],
+    ids=lambda value: value if isinstance(value, str) else " ".join(value)[:40],
+)
+def test_what_a_user_need_not_do_it_may_not_do(connection, user, command):
+    with pytest.raises(redis.exceptions.NoPermissionError):
+        connection(user).execute_command(*command)
+
+
+def test_a_monitor_reads_fleet_models_and_jobs(settings, registry, redis_client, ledger):
+    # Given a fleet in which one worker has died: its advert is gone, its name is still there
+    registry.publish_model(spec())
+    registry.publish_advert(advert())
+    registry.publish_advert(advert("dead@yard"))
+    redis_client.delete(keys.advert("dead@yard"))
+    with Client(settings=settings) as producer:
+        job = producer.submit(["/in/a.jpg"], model="defects-small")
+    work(ledger, job)
+
+    with Client(url_of("monitor", settings.redis_url), settings=settings) as monitor:
+        assert [worker.node for worker in monitor.fleet()] == ["small@yard"]
+        assert [model.ref for model in monitor.models()] == ["defects-small@1"]
+        assert monitor.job(job.id).wait(timeout=5).succeeded == 1
+        assert len([*monitor.job(job.id).results(timeout=5)]) == 1
