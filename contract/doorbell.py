@@ -10,6 +10,7 @@ from typing import Any, Final
 from celery import Celery
 from celery.app.amqp import AMQP
 from kombu import Exchange, Queue
+from kombu.utils.url import parse_url
 
 from contract.messages import DETECT_TASK, DetectMessage
 from contract.sentinel_url import kombu_url
@@ -50,13 +51,24 @@ def _broker(settings: Settings) -> dict[str, Any]:
     }
     address = settings.sentinel
     if address is None:
-        return {"broker_url": settings.redis_url, "broker_transport_options": options}
+        return {
+            "broker_url": settings.redis_url,
+            "broker_use_ssl": _tls(settings.redis_url),
+            "broker_transport_options": options,
+        }
     return {
         "broker_url": kombu_url(address),
         "broker_transport": _SENTINEL_TRANSPORT,
         "broker_use_ssl": dict(address.tls) if address.tls is not None else None,
         "broker_transport_options": {**options, "sentinel_address": address, "master_name": address.service},
     }
+
+
+def _tls(url: str) -> dict[str, Any] | None:
+    """For `rediss://`: the options of the URL. Without any, kombu would not look at the server's certificate."""
+    if not url.startswith("rediss:"):
+        return None
+    return {"ssl_cert_reqs": "required", **parse_url(url).get("ssl", {})}
 
 
 class DirectAMQP(AMQP):  # type: ignore[misc]  # Celery has no types

