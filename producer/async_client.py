@@ -15,6 +15,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
@@ -63,6 +64,9 @@ class AsyncClient:
             images.stop()
         await asyncio.to_thread(self._threads.close)
         self._client.close()
+
+    async def upload(self, image: bytes | str | Path) -> str:
+        return await self._threads.call(self._client.upload, image)
 
     async def submit(
         self,
