@@ -269,6 +269,9 @@ class Client:
 
     def _revive(self, job_id: str, chunk: Sequence[DeadLetter], plan: Plan) -> int:
         task, indexes = str(uuid.uuid4()), [letter.index for letter in chunk]
+        uploads = blob_digests(letter.image for letter in chunk)
+        if uploads:  # of one that is forgotten, the worker will say so
+            self._patiently(partial(self._blobs.renew, [*uploads]))
         batch_size = plan.options.batch_size
         revived = self._patiently(partial(self._ledger.revive, job_id, task, plan.queue, batch_size, indexes))
         if revived:  # else somebody else was faster

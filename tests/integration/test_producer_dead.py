@@ -88,6 +88,19 @@ def test_dead_letters_with_what_was_tried(job: Job) -> None:
     assert job.attempts(letters[0].task) == job.attempts()
 
 
+def test_retry_prolongs_the_uploads_among_them(client: Client, ledger: Ledger, redis_client: redis.Redis) -> None:
+    uploads = [client.upload(b"one"), client.upload(b"two")]
+    blobs = ["vedette:blob:" + upload.rpartition(":")[2] for upload in uploads]
+    job = client.submit([("dead-1.jpg", uploads[0]), ("dead-2.jpg", uploads[1])], model="defects-small")
+    work(ledger, job)
+    redis_client.pexpire(blobs[0], 60_000)
+    redis_client.delete(blobs[1])
+
+    # Also when one is forgotten: its worker says so
+    assert client.retry_dead(job.id) == 2
+    assert redis_client.ttl(blobs[0]) > 60
+
+
 def test_retry_puts_them_back_and_rings(client: Client, job: Job, ledger: Ledger, redis_client: redis.Redis) -> None:
     assert client.retry_dead(job.id) == 2
 

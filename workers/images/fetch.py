@@ -1,7 +1,10 @@
 """Reads the bytes behind a reference, once it is known to point where it may."""
 
+import os
+import stat
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from contract.blobs import digest_of
 from contract.memory import format_bytes
@@ -61,27 +64,48 @@ def is_remote(uri: str) -> bool:
 
 
 def read_file(path: Path, roots: Sequence[Path], bytes_max: int) -> bytes:
-    """Links are followed on both sides before they are compared: neither `..` nor a link leads out of a root."""
+    """Links are followed on both sides before they are compared: neither `..` nor a link leads out of a root.
+
+    Whether there is something outside is not told, and a link that is put in place meanwhile does not help either.
+    """
     try:
-        real = path.resolve(strict=True)
-        if not any(real.is_relative_to(root.resolve()) for root in roots):
-            allowed = ", ".join(map(str, roots))
-            raise ImageError("image_forbidden", f"{path} is outside the directories this worker may read ({allowed})")
-        if not real.is_file():
+        real = path.resolve()
+        _check_inside(path, real, roots)
+        if not stat.S_ISREG(real.stat().st_mode):
             raise ImageError("image_unreadable", f"{path} is not a file")
-        size_bytes = real.stat().st_size
-        if size_bytes == 0:
-            raise ImageError("image_empty", f"{path} is empty (0 bytes)")
-        if size_bytes > bytes_max:
-            raise ImageError(
-                "image_too_large",
-                f"{path} has {format_bytes(size_bytes)}, the limit is {format_bytes(bytes_max)} "
-                "(VEDETTE_IMAGE_BYTES_MAX)",
-            )
-        return real.read_bytes()
+        with _open(real) as file:
+            _check_inside(path, _place_of(file, real), roots)
+            size_bytes = os.fstat(file.fileno()).st_size
+            if size_bytes == 0:
+                raise ImageError("image_empty", f"{path} is empty (0 bytes)")
+            if size_bytes > bytes_max:
+                raise ImageError(
+                    "image_too_large",
+                    f"{path} has {format_bytes(size_bytes)}, the limit is {format_bytes(bytes_max)} "
+                    "(VEDETTE_IMAGE_BYTES_MAX)",
+                )
+            return file.read(size_bytes)
     except FileNotFoundError:
         raise ImageError("image_missing", f"no file {path} on this worker's machine") from None
     except PermissionError:
         raise ImageError("image_forbidden", f"{path} is not readable by the worker's user") from None
     except (OSError, ValueError, RuntimeError) as error:  # ValueError: a NUL in the path; RuntimeError: a loop of links
         raise ImageError("image_unreadable", f"{path} cannot be read: {error}") from None
+
+
+def _check_inside(path: Path, real: Path, roots: Sequence[Path]) -> None:
+    if not any(real.is_relative_to(root.resolve()) for root in roots):
+        allowed = ", ".join(map(str, roots))
+        raise ImageError("image_forbidden", f"{path} is outside the directories this worker may read ({allowed})")
+
+
+def _open(real: Path) -> BinaryIO:
+    return real.open("rb")
+
+
+def _place_of(file: BinaryIO, real: Path) -> Path:
+    """Where the file that was opened is, as the kernel says; where it should be, without /proc."""
+    try:
+        return Path(f"/proc/self/fd/{file.fileno()}").readlink()
+    except OSError:
+        return real

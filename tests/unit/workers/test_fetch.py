@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from workers.images import fetch
 from workers.images.errors import ImageError
 from workers.images.fetch import read_image
 
@@ -75,10 +76,31 @@ def test_a_file_that_is_not_there(root):
 
 
 def test_whether_a_file_outside_exists_is_not_told(root):
-    # The two answers differ in their code today; the text must not quote where the link leads.
     (root / "link.jpg").symlink_to(root.parent / "out" / "private.jpg")
+    (root / "dangling.jpg").symlink_to(root.parent / "out" / "nothing.jpg")
 
-    assert "private" not in str(refused(root / "link.jpg", root))
+    there, not_there = refused(root / "link.jpg", root), refused(root / "dangling.jpg", root)
+
+    assert there.failure.code == not_there.failure.code == "image_forbidden"
+    assert str(there).replace("link", "dangling") == str(not_there)
+    for name in ("private.jpg", "nothing.jpg", "nothing/x.jpg"):
+        assert refused(root.parent / "out" / name, root).failure.code == "image_forbidden"
+
+
+def test_a_link_that_is_put_in_place_between_the_check_and_the_reading_leads_nowhere(root, monkeypatch):
+    # Given somebody who may write below the root, and turns a folder into a link at the worst moment
+    (root / "folder").mkdir()
+    (root / "folder" / "private.jpg").write_bytes(b"harmless")
+    opens = fetch._open
+
+    def late(real):
+        (root / "folder").rename(root / "away")
+        (root / "folder").symlink_to(root.parent / "out")
+        return opens(real)
+
+    monkeypatch.setattr(fetch, "_open", late)
+
+    assert refused(root / "folder" / "private.jpg", root).failure.code == "image_forbidden"
 
 
 def test_an_empty_file(root):
@@ -104,10 +126,10 @@ def test_the_size_is_limited_and_the_limit_itself_allowed(root):
 
 def test_a_file_that_the_user_of_the_worker_may_not_read(root, monkeypatch):
     # Root may read everything, so the refusal is the file system's by proxy.
-    def denied(self):
-        raise PermissionError(13, "Permission denied", str(self))
+    def denied(real):
+        raise PermissionError(13, "Permission denied", str(real))
 
-    monkeypatch.setattr(Path, "read_bytes", denied)
+    monkeypatch.setattr(fetch, "_open", denied)
 
     assert refused(root / "a.jpg", root).failure.code == "image_forbidden"
 
