@@ -7,6 +7,7 @@ and does not act on it (`workers.closing`). Imports OpenCV: slots only.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
@@ -23,6 +24,7 @@ from contract.model_spec import ModelSpec
 from workers.batches import Readable, planned_batches
 from workers.closing import failed_result
 from workers.engine.boxes import to_detections
+from workers.images.ahead import read_ahead
 from workers.images.decode import decode_rgb
 from workers.images.errors import ImageError
 from workers.images.fetch import is_remote, read_image
@@ -84,25 +86,27 @@ class AttemptRun:
 
     def _headers(self) -> list[Readable]:
         """Every image whose header is fine; the others get their failure now."""
-        readable, failed = [], []
-        for image in self.claim.images:
-            self._may_go_on()
-            try:
-                data = self._bytes_of(image)
-                header = read_header(data, self.slot.settings.image_pixels_max)
-                if is_remote(image.uri):
-                    self.kept.keep(image.index, data)
-            except Exception as error:
-                if verdict_of(error) == "memory":
-                    raise AttemptFailed(_mishap(error, [image.index])) from error
-                failed.append(self._failure(image, _failure_of(error)))
-                if is_remote(image.uri):  # it may have taken long, and the time of the attempt may run out
-                    self._record(failed)
-                    failed = []
-            else:
-                readable.append(Readable(image, header.width_px, header.height_px))
+        readable, failed = list[Readable](), list[Indexed]()
+        with closing(read_ahead(self.claim.images, self._bytes_of)) as ahead:
+            for image, bytes_of_it in ahead:
+                self._may_go_on()
+                try:
+                    readable.append(self._header(image, bytes_of_it()))
+                except Exception as error:
+                    if verdict_of(error) == "memory":
+                        raise AttemptFailed(_mishap(error, [image.index])) from error
+                    failed.append(self._failure(image, _failure_of(error)))
+                    if is_remote(image.uri):  # it may have taken long, and the time of the attempt may run out
+                        self._record(failed)
+                        failed = []
         self._record(failed)
         return readable
+
+    def _header(self, image: ImageRef, data: bytes) -> Readable:
+        header = read_header(data, self.slot.settings.image_pixels_max)
+        if is_remote(image.uri):
+            self.kept.keep(image.index, data)
+        return Readable(image, header.width_px, header.height_px)
 
     def _model(self) -> SavedModel:
         """The model, loaded. One that cannot fit here is not tried: loading it would be the end of the process."""
