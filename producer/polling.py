@@ -4,6 +4,7 @@ What looks again and again is a generator that yields what it saw, and a `Pause`
 then (`sleeping`), an event loop does something else (`producer.async_job`).
 """
 
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -56,6 +57,11 @@ class Deadline:
     @property
     def over(self) -> bool:
         return self._end is not None and time.monotonic() >= self._end
+
+    @property
+    def left_s(self) -> float:
+        """Seconds, 0 when it is over; infinite when it never comes."""
+        return math.inf if self._end is None else max(0.0, self._end - time.monotonic())
 
     def pause(self, pause_s: float) -> Pause:
         """Of `pause_s`, but not past the deadline."""

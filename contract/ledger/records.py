@@ -150,3 +150,14 @@ class Sealed:
     images: int
     #: Replicas that have it too; 0 when none were asked for.
     replicas: int
+
+
+@dataclass(frozen=True)
+class QueueDepth:
+    """What waits on a queue."""
+
+    tasks: int
+    #: Estimated from some tasks where there are many.
+    images: int
+    #: Since the bell of the task that has waited longest was rung; None when none waits.
+    oldest_s: float | None

@@ -7,9 +7,11 @@ from typing import Final
 
 from contract import keys
 from contract.ledger.base import LedgerBase, to_ms
+from contract.ledger.records import QueueDepth
 from contract.queues import is_queue
 
 _CHUNK: Final = 1000
+_SAMPLE: Final = 100
 
 
 class Waiting(LedgerBase):
@@ -63,6 +65,27 @@ class Waiting(LedgerBase):
         texts = self._of_each([keys.job(job) for job in ordered], "options")
         named = [(job, json.loads(text)["model"]) for job, text in zip(ordered, texts, strict=True) if text is not None]
         return [job for job, name in named if name == model]
+
+    def depths(self, queues: Sequence[str] | None = None) -> dict[str, QueueDepth]:
+        """What waits on each of `queues`, by default every one in use. Looks at some tasks of each only."""
+        names = self._queues() if queues is None else [*queues]
+        seconds, microseconds = self._redis.time()
+        now_ms = int(seconds) * 1000 + int(microseconds) / 1000
+        with self._redis.pipeline(transaction=False) as pipe:
+            for name in names:
+                pipe.zcard(keys.bells(name))
+                pipe.zrange(keys.bells(name), 0, _SAMPLE - 1, withscores=True)
+            counted = pipe.execute()
+            for sample in counted[1::2]:
+                for task, _ in sample:
+                    pipe.hlen(keys.task_images(task))
+            sizes = iter(pipe.execute())
+        depths = {}
+        for name, tasks, sample in zip(names, counted[::2], counted[1::2], strict=True):
+            images = sum(next(sizes) for _ in sample)
+            oldest_s = max(0.0, now_ms - sample[0][1]) / 1000 if sample else None
+            depths[name] = QueueDepth(tasks, round(images * tasks / len(sample)) if sample else 0, oldest_s)
+        return depths
 
     def _queues(self) -> list[str]:
         """Not those of a newer Vedette: their tasks are its own."""

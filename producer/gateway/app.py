@@ -1,6 +1,6 @@
 """Which routers, middlewares and error handlers make up the application."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Final
@@ -9,7 +9,7 @@ from fastapi import Depends, FastAPI
 from fastapi.security import HTTPBearer
 
 from contract.settings import Settings
-from producer.gateway import catalog, errors, events, health, jobs, results
+from producer.gateway import catalog, detect, errors, events, health, jobs, results
 from producer.gateway.access import Access
 from producer.gateway.api_keys import ApiKey
 from producer.gateway.backend import Backend
@@ -21,13 +21,21 @@ Object detection over a fleet of CPU machines. Submit a job, read its results as
 
 Every error is `{"code", "message"}`: decide by the code, show the message. Every answer has `X-Request-Id`.
 """
-_ROUTERS: Final = (jobs.router, results.router, events.router, catalog.router, health.router)
+_ROUTERS: Final = (jobs.router, results.router, events.router, detect.router, catalog.router, health.router)
 
 
-def create_app(settings: Settings, limits: Limits | None = None, api_keys: Sequence[ApiKey] = ()) -> FastAPI:
-    """The application; connects to Redis when it is first asked something. Without `api_keys` everybody may ask."""
+def create_app(
+    settings: Settings,
+    limits: Limits | None = None,
+    api_keys: Sequence[ApiKey] = (),
+    store: Callable[[bytes], str] | None = None,
+) -> FastAPI:
+    """The application; connects to Redis when it is first asked something. Without `api_keys` everybody may ask.
+
+    `store` keeps the bytes of an image for the workers and gives its reference; None: as the producer's Client does.
+    """
     limits = limits or Limits()
-    backend = Backend.of(settings, limits)
+    backend = Backend.of(settings, limits, store)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:

@@ -1,6 +1,6 @@
 """What the routers ask: the producer's Client, the ledger for what a Client does not show, the limits."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -12,10 +12,12 @@ from fastapi import Depends, Path, Request
 
 from contract import keys
 from contract.connection import connect
-from contract.ledger import JobStatus, Ledger, ResultPage
+from contract.ledger import JobStatus, Ledger, QueueDepth, ResultPage
+from contract.model_spec import ModelSpec
+from contract.queues import queue_name
 from contract.settings import Settings
 from producer.client import Client
-from producer.gateway.errors import TooManyStreams
+from producer.gateway.errors import TooManyStreams, UploadsOff
 from producer.gateway.limits import Limits
 from producer.outage import answering
 
@@ -30,15 +32,18 @@ class Backend:
     client: Client
     redis: redis.Redis
     ledger: Ledger
+    #: Takes the bytes of an image, gives a reference; None: images can only be named.
+    _store: Callable[[bytes], str] | None = None
     streams: CapacityLimiter = field(init=False)
     _open_streams: int = field(default=0, init=False)
 
     @classmethod
-    def of(cls, settings: Settings, limits: Limits) -> Self:
-        """Does not connect yet."""
+    def of(cls, settings: Settings, limits: Limits, store: Callable[[bytes], str] | None = None) -> Self:
+        """Does not connect yet. `store` defaults to `Client.upload`, of a Client that has it."""
         client = Client(settings=settings, patience=PATIENCE)
         connection = connect(settings)
-        return cls(settings, limits, client, connection, Ledger(connection, settings))
+        store = store or getattr(client, "upload", None)
+        return cls(settings, limits, client, connection, Ledger(connection, settings), store)
 
     def close(self) -> None:
         self.client.close()
@@ -59,6 +64,22 @@ class Backend:
         """In the order of completion, up to now: a cursor beyond is of nobody who has read so far."""
         with answering(self.settings):
             return int(self.redis.llen(keys.job_order(job_id)))
+
+    def depth(self, spec: ModelSpec) -> QueueDepth:
+        """What waits before the next image of this model."""
+        queue = queue_name(spec.needs)
+        with answering(self.settings):
+            return self.ledger.depths([queue])[queue]
+
+    def check_uploads(self) -> None:
+        if self._store is None:
+            raise UploadsOff("images cannot be sent to this gateway, only named: a path or an address")
+
+    def store_upload(self, content: bytes) -> str:
+        """Keeps the bytes of an image for the workers and gives its reference; the same bytes have the same."""
+        self.check_uploads()
+        assert self._store is not None
+        return self._store(content)
 
     # Streams are counted on the event loop only.
 

@@ -11,6 +11,9 @@
     ├── IdempotencyConflict  idempotency_conflict  the Idempotency-Key was used for another request
     ├── IdempotencyPending   idempotency_pending   the first request with that key is still being answered
     ├── TooManyStreams       too_many_streams      as many streams are open as may be
+    ├── QueueTooLong         queue_too_long        more is queued than can be done before the deadline
+    ├── DeadlinePassed       deadline_passed       the image had no result by the deadline, and was given up
+    ├── UploadsOff           uploads_off           images can be named here, not sent
     └── InternalError        internal              a mistake of ours; the log has the trace under the request's id
 
 Codes of `contract.errors` and `producer.errors` keep their meaning. A code never changes it; messages may be reworded.
@@ -83,6 +86,18 @@ class IdempotencyPending(GatewayError):
     code = "idempotency_pending"
 
 
+class QueueTooLong(GatewayError):
+    code = "queue_too_long"
+
+
+class DeadlinePassed(GatewayError):
+    code = "deadline_passed"
+
+
+class UploadsOff(GatewayError):
+    code = "uploads_off"
+
+
 class InternalError(GatewayError):
     code = "internal"
 
@@ -100,13 +115,17 @@ STATUS: Final[Mapping[str, int]] = {
     "idempotency_pending": 409,
     "request_too_large": 413,
     "invalid_argument": 422,
+    "queue_too_long": 429,
     "rate_limited": 429,
     "too_many_queued": 429,
     "too_many_streams": 429,
+    "uploads_off": 501,
+    "blobs_full": 503,
     "redis_unreachable": 503,
     "redis_refused": 503,
     "not_replicated": 503,
     "no_capable_worker": 503,
+    "deadline_passed": 504,
     "wait_timeout": 504,
 }
 #: What the outside is told instead of the message, which names addresses of the inside.
@@ -140,6 +159,9 @@ _DESCRIBED: Final[Mapping[int, str]] = {
     413: "More bytes or images than one request may have",
     422: "An argument is wrong: the message names it",
     429: "Too much at once: come back after Retry-After seconds",
+    501: "Images can be named here, not sent",
+    502: "The image failed, and its file is not to blame: the code says why",
+    504: "The deadline passed, and the image was given up",
     503: "Redis is away, or no worker can do it: the message says what is missing",
 }
 

@@ -1,6 +1,7 @@
 """`/v1/jobs`: submit, look, cancel."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -18,6 +19,8 @@ from producer.gateway.quota import check_room, note_job
 from producer.gateway.schemas import CancelView, JobRequest, JobView, NamedImage
 
 router: Final = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+_ADDRESS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 
 
 @router.post(
@@ -86,8 +89,10 @@ def _images(given: Sequence[str | NamedImage], limits: Limits) -> Iterator[Image
                 raise InvalidArgument(f"images[{place}]: {len(value)} characters; at most {limits.reference_chars}")
             _check_speakable(place, value)
         # What is relative to the gateway's directory is nothing that its callers know.
-        if not uri.startswith("/") and "://" not in uri:
-            raise InvalidArgument(f"images[{place}]: {uri!r:.200} is no absolute path, such as /images/a.jpg")
+        if not uri.startswith("/") and not _ADDRESS.match(uri):
+            raise InvalidArgument(
+                f"images[{place}]: {uri!r:.200} is neither an absolute path, such as /images/a.jpg, nor an address"
+            )
         yield name, uri
 
 

@@ -1,0 +1,70 @@
+"""Images that come with the request instead of being named in it, and what became of one image as an answer.
+
+`Backend.store_upload` takes their bytes and gives a reference; without it every upload is refused, and references work.
+"""
+
+import json
+from functools import partial
+from typing import Final, TypeVar
+
+from fastapi import Request
+from pydantic import BaseModel, ValidationError
+from starlette.datastructures import UploadFile
+
+from contract.messages import Failure
+from producer.errors import InvalidArgument
+from producer.gateway import threads
+from producer.gateway.backend import Backend
+from producer.gateway.errors import flaws
+
+AnyRequest = TypeVar("AnyRequest", bound=BaseModel)
+
+#: Fields of a request that are numbers or truths, where only text can be said: in a query or a form.
+_READ_AS_JSON: Final = frozenset({"min_score", "allow_degraded"})
+
+
+async def image_of(http: Request, asked: Backend, kind: type[AnyRequest]) -> AnyRequest:
+    """The request: JSON that names an image, or an image with the other fields in the query or the form."""
+    media_type = http.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type.startswith("image/") or media_type == "application/octet-stream":
+        asked.check_uploads()
+        fields = {name: value for name, value in http.query_params.items() if name in kind.model_fields}
+        return await _stored(asked, kind, fields, "upload", await http.body())
+    if media_type == "multipart/form-data":
+        asked.check_uploads()
+        async with http.form(max_files=1, max_fields=10) as form:
+            fields = {name: value for name, value in form.items() if isinstance(value, str)}
+            part = form.get("image")
+            if not isinstance(part, UploadFile):
+                raise InvalidArgument("image: expected a part of the form with this name that has a file")
+            return await _stored(asked, kind, fields, part.filename or "upload", await part.read())
+    return read(kind, await http.body())
+
+
+def read(kind: type[AnyRequest], body: bytes) -> AnyRequest:
+    try:
+        return kind.model_validate_json(body)
+    except ValidationError as error:
+        raise InvalidArgument(flaws(dict(item) for item in error.errors())) from None
+
+
+async def _stored(
+    asked: Backend, kind: type[AnyRequest], fields: dict[str, str], name: str, content: bytes
+) -> AnyRequest:
+    if not content:
+        raise InvalidArgument("image: 0 bytes came; expected an image")
+    uri = await threads.call(partial(asked.store_upload, content))
+    told = {key: value if key not in _READ_AS_JSON else _plain(value) for key, value in fields.items()}
+    return read(kind, json.dumps({**told, "image": {"name": name, "uri": uri}}).encode())
+
+
+def _plain(text: str) -> object:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text  # and the error says so
+
+
+def failure_status(failure: Failure) -> int:
+    """422 when it is the file, so that sending it again is of no use; 502 when it was the fleet."""
+    return 422 if failure.code.startswith("image_") else 502

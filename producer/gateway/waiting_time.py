@@ -1,0 +1,20 @@
+"""How long an image would wait now. Pure: what waits, who works, how fast."""
+
+from contract.ledger import QueueDepth
+from contract.model_spec import ModelSpec
+
+
+def seconds_per_image(spec: ModelSpec) -> float | None:
+    """Of one slot, in the batches that jobs have by default; None when it was never measured."""
+    measured = spec.throughput.images_per_s
+    rate = measured.get(str(spec.throughput.default_batch)) or max(measured.values(), default=0.0)
+    return 1 / rate if rate > 0 else None
+
+
+def expected_wait_s(depth: QueueDepth, slots: int, image_s: float) -> float:
+    """Until the next image of the queue is done: those before it, shared out over the slots, and itself.
+
+    60 images before it, 4 slots, 0.1 s an image: 1.6 s. What runs at this moment is not counted, nor that another model
+    of the queue may be slower: it is what is known without asking every worker.
+    """
+    return depth.images * image_s / max(1, slots) + image_s

@@ -1,0 +1,212 @@
+"""One image in, detections out: in time, or with the reason why not."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+import redis
+
+from contract import keys
+from contract.ledger import Ledger
+from contract.messages import ImageResult
+from contract.registry import Registry
+from contract.settings import Settings
+from producer import Client
+from tests.support.builders import advert, image_refs, options, spec
+from tests.support.gateway import QUEUE, PlayedWorker, running_gateway
+from tests.support.wait import wait_until
+
+pytestmark = pytest.mark.integration
+
+BODY = {"image": "/images/a.jpg", "model": "defects-small"}
+
+
+def states(redis_client: redis.Redis) -> Counter[str]:
+    jobs = [key for key in redis_client.keys(keys.job("*")) if key.count(":") == 2]
+    return Counter(redis_client.hget(key, "state") for key in jobs)
+
+
+def test_an_image_by_its_reference(http: httpx.Client, worker: PlayedWorker) -> None:
+    answer = http.post(
+        "/v1/detect", json={**BODY, "image": {"name": "gate-7", "uri": "/images/a.jpg"}, "min_score": 0.3}
+    )
+
+    assert answer.status_code == 200, answer.text
+    result = ImageResult.model_validate(answer.json())
+    assert (result.image, [found.label for found in result.detections or ()]) == ("gate-7", ["scratch"])
+    assert [image.uri for image in worker.seen] == ["/images/a.jpg"]
+
+
+@pytest.mark.usefixtures("worker")
+@pytest.mark.parametrize(("code", "status"), [("image_missing", 422), ("memory", 502)])
+def test_an_image_that_failed_is_an_error_with_its_code(http: httpx.Client, code: str, status: int) -> None:
+    answer = http.post("/v1/detect", json={**BODY, "image": f"/images/{code}.jpg"})
+
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+@pytest.mark.usefixtures("fleet")
+def test_a_deadline_that_passes_gives_the_image_up(http: httpx.Client, redis_client: redis.Redis) -> None:
+    began = time.monotonic()
+    answer = http.post("/v1/detect", params={"deadline_s": 1}, json=BODY)
+
+    assert (answer.status_code, answer.json()["code"]) == (504, "deadline_passed")
+    assert 0.9 < time.monotonic() - began < 5
+    assert states(redis_client) == {"cancelled": 1}
+
+
+@pytest.mark.usefixtures("fleet")
+def test_a_caller_who_hangs_up_gives_the_image_up(http: httpx.Client, redis_client: redis.Redis) -> None:
+    with pytest.raises(httpx.ReadTimeout):
+        http.post("/v1/detect", params={"deadline_s": 60}, json=BODY, timeout=0.5)
+
+    wait_until(lambda: states(redis_client) == {"cancelled": 1}, that="the job is cancelled")
+
+
+def test_more_is_queued_than_can_be_done_by_then(
+    http: httpx.Client, registry: Registry, ledger: Ledger, redis_client: redis.Redis
+) -> None:
+    registry.publish_model(spec(throughput={"default_batch": 8, "images_per_s": {"8": 2.0}}))
+    registry.publish_advert(advert(slots=2))
+    ledger.create_job("job-1", options(), QUEUE)
+    for number in range(3):
+        ledger.add_task("job-1", f"task-{number}", QUEUE, 8, image_refs(20, start=20 * number))
+        ledger.rung(f"task-{number}", QUEUE)
+
+    answer = http.post("/v1/detect", params={"deadline_s": 5}, json=BODY)
+
+    # 60 images, 2 slots, half a second each, and its own: 15.5 s
+    assert (answer.status_code, answer.json()["code"]) == (429, "queue_too_long")
+    assert int(answer.headers["Retry-After"]) == 11
+    assert states(redis_client) == {"open": 1}, "nothing was submitted"
+
+
+def test_no_worker_can_run_it(http: httpx.Client, registry: Registry) -> None:
+    registry.publish_model(spec(base="3g"))
+    registry.publish_advert(advert(memory="1g"))
+
+    answer = http.post("/v1/detect", json=BODY)
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "no_capable_worker")
+    assert "lacks 4g of memory per slot" in answer.json()["message"]
+
+
+@pytest.mark.usefixtures("fleet")
+@pytest.mark.parametrize(
+    ("body", "names"),
+    [
+        ("{", "JSON"),
+        ("[]", "body"),
+        ('{"image": "/a.jpg"}', "model"),
+        ('{"image": "a.jpg", "model": "defects-small"}', "images[0]: 'a.jpg'"),
+        ('{"image": "/a.jpg", "model": "defects-small", "min_skore": 1}', "min_skore"),
+        ('{"image": "\\ud800", "model": "defects-small"}', ""),
+    ],
+)
+def test_a_request_that_cannot_be_meant(http: httpx.Client, body: str, names: str) -> None:
+    answer = http.post("/v1/detect", content=body)
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_argument")
+    assert names in answer.json()["message"]
+
+
+@pytest.mark.usefixtures("worker")
+def test_many_clients_at_once_are_all_answered(http: httpx.Client) -> None:
+    answers: list[int] = []
+    with httpx.Client(base_url=http.base_url, timeout=30, limits=httpx.Limits(max_connections=100)) as many:
+        threads = [
+            threading.Thread(target=lambda: answers.append(many.post("/v1/detect", json=BODY).status_code))
+            for _ in range(60)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    assert answers == [200] * 60
+
+
+# Uploads
+
+
+@pytest.fixture
+def stored(settings: Settings) -> Iterator[tuple[httpx.Client, dict[str, bytes]]]:
+    """A gateway with a place for uploads, and what was put there."""
+    kept: dict[str, bytes] = {}
+
+    def store(content: bytes) -> str:
+        kept[uri := f"/uploads/{len(kept)}"] = content
+        return uri
+
+    with running_gateway(settings, store=store) as url, httpx.Client(base_url=url, timeout=20) as client:
+        yield client, kept
+
+
+PICTURE = b"\x89PNG\r\n\x1a\n\x00\xff picture"
+
+
+@pytest.mark.parametrize(
+    ("request_of", "name"),
+    [
+        (
+            {
+                "content": PICTURE,
+                "headers": {"Content-Type": "image/png"},
+                "params": {"model": "defects-small", "min_score": "0.3", "allow_degraded": "true"},
+            },
+            "upload",
+        ),
+        (
+            {"files": {"image": ("a.png", PICTURE)}, "data": {"model": "defects-small", "min_score": "0.3"}},
+            "a.png",
+        ),
+    ],
+)
+def test_an_image_itself(
+    stored: tuple[httpx.Client, dict[str, bytes]], worker: PlayedWorker, request_of: dict[str, Any], name: str
+) -> None:
+    http, kept = stored
+    answer = http.post("/v1/detect", **request_of)
+
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["image"] == name
+    assert kept == {worker.seen[0].uri: PICTURE}
+
+
+@pytest.mark.usefixtures("worker")
+@pytest.mark.parametrize(
+    ("request_of", "names"),
+    [
+        ({"content": b"", "headers": {"Content-Type": "image/png"}, "params": {"model": "defects-small"}}, "0 bytes"),
+        ({"content": PICTURE, "headers": {"Content-Type": "image/png"}}, "model"),
+        ({"files": {"picture": ("a.png", PICTURE)}, "data": {"model": "defects-small"}}, "image"),
+        (
+            {"files": {"image": ("a.png", PICTURE)}, "data": {"model": "defects-small", "min_score": "much"}},
+            "min_score",
+        ),
+        ({"content": b"--", "headers": {"Content-Type": "multipart/form-data"}}, ""),
+    ],
+)
+def test_an_upload_that_cannot_be_meant(
+    stored: tuple[httpx.Client, dict[str, bytes]], request_of: dict[str, Any], names: str
+) -> None:
+    answer = stored[0].post("/v1/detect", **request_of)
+
+    assert answer.status_code in (400, 422)
+    assert answer.json()["code"] in ("invalid_argument", "request_malformed")
+    assert names in answer.json()["message"]
+
+
+@pytest.mark.usefixtures("fleet")
+def test_without_a_place_for_uploads_they_are_refused_as_such(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(Client, "upload", raising=False)
+    with running_gateway(settings) as url, httpx.Client(base_url=url) as http:
+        answer = http.post("/v1/detect?model=defects-small", content=PICTURE, headers={"Content-Type": "image/png"})
+
+    assert (answer.status_code, answer.json()["code"]) == (501, "uploads_off")
