@@ -8,6 +8,7 @@ tasks are named after their place in the job.
 import uuid
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -33,6 +34,17 @@ logger = get_logger(__name__)
 _JOB_ID: TypeAdapter[str] = TypeAdapter(Identifier)
 
 
+@dataclass(frozen=True)
+class Answered:
+    """What was answered to a call, for Flower."""
+
+    call: Call
+    #: `job 3f9c: 12 images for defects-small@1`.
+    result: str = ""
+    #: `model_unknown: …`; None when accepted.
+    error: str | None = None
+
+
 class NotYet(Exception):
     """A failover took a part of the job back, or no replica has it yet: the message has to be looked at again."""
 
@@ -48,32 +60,35 @@ class Submitter:
         self._settings = settings
         self._replicas = settings.sentinel.replicas if settings.sentinel is not None else 0
 
-    def answer(self, element: bytes) -> None:
-        """After this the message may be dropped. RedisTrouble and NotYet: it stays, and is looked at again."""
+    def answer(self, element: bytes) -> Answered | None:
+        """After this the message may be dropped. None for what is no message of Celery's.
+
+        RedisTrouble and NotYet: it stays, and is looked at again.
+        """
         try:
             call = read_call(element)
         except MessageError as error:
             self._count(error, element)
-            return
+            return None
         try:
-            self._submit(call, _read(call))
+            return Answered(call, self._submit(call, _read(call)))
         except MessageError as error:
             self._count(error, element)
-            self._reject(call, error.code, str(error))
+            return self._reject(call, error.code, str(error))
         except (*RedisTrouble, NotYet):
             raise
         except VedetteError as error:
-            self._reject(call, error.code, str(error))
+            return self._reject(call, error.code, str(error))
         except Exception as error:  # one message must not keep all others waiting for ever
             logger.exception("submission %s failed in an unforeseen way", call.id)
             self._undo(call)
-            self._reject(call, MessageError.code, f"it cannot be submitted ({type(error).__name__}: {error})")
+            return self._reject(call, MessageError.code, f"it cannot be submitted ({type(error).__name__}: {error})")
 
-    def _submit(self, call: Call, message: SubmitMessage) -> None:
+    def _submit(self, call: Call, message: SubmitMessage) -> str:
         there = self._submissions.get(message.job)
         if there is not None and there.state == "accepted":
             logger.info("submission %s of job %s: accepted before, as %s", call.id, message.job, there.id)
-            return
+            return f"job {message.job}: accepted before"
         begun = there if there is not None and there.options is not None else self._begin(call, message)
         refs, plan = message.refs(), _plan_of(begun)
         self._create(message.job, plan)
@@ -83,7 +98,9 @@ class Submitter:
             if not self._is_whole(message.job, len(refs)):
                 raise
         self._submissions.answer(message.job, begun.model_copy(update={"state": "accepted"}))
-        logger.info("submission %s: job %s, %d images for %s", call.id, message.job, len(refs), plan.options.model)
+        text = f"job {message.job}: {len(refs)} images for {plan.options.model}"
+        logger.info("submission %s accepted: %s", call.id, text)
+        return text
 
     def _begin(self, call: Call, message: SubmitMessage) -> Submission:
         self._check_references(message)
@@ -159,16 +176,14 @@ class Submitter:
             with suppress(JobUnknown):
                 self._ledger.cancel_job(job)
 
-    def _reject(self, call: Call, code: str, why: str) -> None:
+    def _reject(self, call: Call, code: str, why: str) -> Answered:
         """Where the caller finds it, if it said where. What was accepted under that id stays as it is."""
         job = _job_of(call)
-        if job is None:
-            return
-        there = self._submissions.get(job)
-        if there is not None and there.state == "accepted":
-            return
-        self._submissions.answer(job, Submission(state="rejected", id=call.id, code=code, message=why))
-        logger.warning("submission %s: job %s rejected (%s): %s", call.id, job, code, why)
+        there = self._submissions.get(job) if job is not None else None
+        if job is not None and (there is None or there.state != "accepted"):
+            self._submissions.answer(job, Submission(state="rejected", id=call.id, code=code, message=why))
+            logger.warning("submission %s: job %s rejected (%s): %s", call.id, job, code, why)
+        return Answered(call, error=f"{code}: {why}")
 
 
 def _plan_of(begun: Submission) -> Plan:

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from celery import bootsteps
 from celery.utils.log import get_logger
+from celery.utils.saferepr import saferepr
 from redis.exceptions import LockError
 
 from contract import keys
@@ -14,7 +15,7 @@ from contract.outage import RedisTrouble
 from contract.registry import Registry
 from contract.settings import load_settings
 from contract.submissions import Submissions
-from workers.submitter import NotYet, Submitter
+from workers.submitter import Answered, NotYet, Submitter
 
 logger = get_logger(__name__)
 
@@ -22,6 +23,8 @@ _EVERY_S: Final = 0.5
 #: Of the event loop, at a time; the message that is at hand then is finished.
 _SLICE_S: Final = 0.5
 _LOCK_S: Final = 10.0
+#: Characters of the arguments; there may be ten thousand images.
+_SHOWN: Final = 500
 
 
 class TakeSubmissions(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types
@@ -37,10 +40,12 @@ class TakeSubmissions(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery 
         self._submissions = Submissions(self._redis, settings)
         registry = Registry(self._redis, settings)
         self._submitter = Submitter(consumer.app, Ledger(self._redis, settings), registry, self._submissions, settings)
+        self._dispatcher: Any = None
         self._timer: Any = None
         self._stuck = False
 
     def start(self, consumer: Any) -> None:
+        self._dispatcher = consumer.event_dispatcher
         self._timer = consumer.timer.call_repeatedly(_EVERY_S, self._look)
 
     def stop(self, _consumer: Any) -> None:
@@ -66,5 +71,19 @@ class TakeSubmissions(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery 
     def _answer(self) -> None:
         until = time.monotonic() + _SLICE_S
         while time.monotonic() < until and (element := self._submissions.oldest()) is not None:
-            self._submitter.answer(element)
+            begun_s = time.monotonic()
+            answered = self._submitter.answer(element)
             self._submissions.drop(element)
+            if answered is not None:
+                self._tell(answered, time.monotonic() - begun_s)
+
+    def _tell(self, answered: Answered, runtime_s: float) -> None:
+        """Flower sees a task of Celery's, for its sender thinks that it is one."""
+        call, send = answered.call, self._dispatcher.send
+        about = {"name": call.task, "args": "()", "kwargs": saferepr(call.kwargs, maxlen=_SHOWN), "root_id": call.id}
+        send("task-received", uuid=call.id, retries=0, eta=None, expires=None, parent_id=None, **about)
+        send("task-started", uuid=call.id)
+        if answered.error is None:
+            send("task-succeeded", uuid=call.id, result=answered.result, runtime=runtime_s)
+        else:
+            send("task-failed", uuid=call.id, exception=answered.error, traceback="")

@@ -16,12 +16,19 @@ QUEUE = "detect.any.512m"
 
 
 @pytest.fixture
-def look(monkeypatch, settings, app):
+def events():
+    """(kind, fields) of what is told to Flower."""
+    return []
+
+
+@pytest.fixture
+def look(monkeypatch, settings, app, events):
     """One look of the worker small@yard, by its timer."""
     monkeypatch.setenv(PREFIX + "REDIS_URL", settings.redis_url)
     timed = []
     timer = SimpleNamespace(call_repeatedly=lambda _seconds, call: timed.append(call))
-    consumer = SimpleNamespace(hostname="small@yard", app=app, timer=timer)
+    dispatcher = SimpleNamespace(send=lambda kind, **fields: events.append((kind, fields)))
+    consumer = SimpleNamespace(hostname="small@yard", app=app, timer=timer, event_dispatcher=dispatcher)
     TakeSubmissions(consumer).start(consumer)
     return timed[0]
 
@@ -63,3 +70,21 @@ def test_trouble_is_said_once_and_does_not_end_the_worker(look, submissions, red
     send()
     look()
     assert submissions.waiting() == 0
+
+
+@pytest.mark.usefixtures("fleet")
+def test_flower_sees_tasks(look, send, events, redis_client):
+    good = send(images=[f"/in/{number}.jpg" for number in range(1000)])
+    bad = send(job="j2", model="nobody")
+    redis_client.lpush(SUBMIT_TASK, "no message")
+
+    look()
+
+    told = [(kind, fields["uuid"]) for kind, fields in events]
+    assert told == [
+        *(("task-received", good), ("task-started", good), ("task-succeeded", good)),
+        *(("task-received", bad), ("task-started", bad), ("task-failed", bad)),
+    ]
+    assert len(events[0][1]["kwargs"]) < 1000
+    assert events[2][1]["result"] == "job j1: 1000 images for defects-small@1"
+    assert "model_unknown: unknown model 'nobody'" in events[5][1]["exception"]
