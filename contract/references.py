@@ -112,7 +112,7 @@ class HostRule:
     port: int | None = None
 
     def names(self, host: str) -> bool:
-        return host.endswith(self.name) and len(host) > len(self.name) if self.name[0] == "." else host == self.name
+        return host.endswith(self.name) if self.name.startswith(".") else host == self.name
 
     def opens(self, port: int) -> bool:
         return port in _PORTS.values() if self.port is None else port == self.port
