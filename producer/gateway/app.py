@@ -9,7 +9,7 @@ from fastapi import Depends, FastAPI
 from fastapi.security import HTTPBearer
 
 from contract.settings import Settings
-from producer.gateway import catalog, detect, errors, events, health, jobs, results
+from producer.gateway import catalog, detect, errors, events, health, jobs, oip_routes, results, tf_routes
 from producer.gateway.access import Access
 from producer.gateway.api_keys import ApiKey
 from producer.gateway.backend import Backend
@@ -21,7 +21,16 @@ Object detection over a fleet of CPU machines. Submit a job, read its results as
 
 Every error is `{"code", "message"}`: decide by the code, show the message. Every answer has `X-Request-Id`.
 """
-_ROUTERS: Final = (jobs.router, results.router, events.router, detect.router, catalog.router, health.router)
+_ROUTERS: Final = (
+    jobs.router,
+    results.router,
+    events.router,
+    detect.router,
+    catalog.router,
+    health.router,
+    tf_routes.router,
+    oip_routes.router,
+)
 
 
 def create_app(
@@ -46,8 +55,12 @@ def create_app(
     app.state.backend = backend
     # Only so that OpenAPI tells of it: `Access` has looked at the key before.
     told = [Depends(HTTPBearer(auto_error=False))] if api_keys else []
+    # Paths that only take images themselves are not told of where none are taken.
+    hidden = () if backend.takes_uploads else (tf_routes.router, oip_routes.router)
     for router in _ROUTERS:
-        app.include_router(router, dependencies=told if router is not health.router else [])
+        app.include_router(
+            router, dependencies=told if router is not health.router else [], include_in_schema=router not in hidden
+        )
     errors.install(app, [route for router in _ROUTERS for route in router.routes])
     # The last one added is the first to see a request.
     app.add_middleware(RequestLimit, limits=limits)

@@ -71,6 +71,10 @@ class Backend:
         with answering(self.settings):
             return self.ledger.depths([queue])[queue]
 
+    @property
+    def takes_uploads(self) -> bool:
+        return self._store is not None
+
     def check_uploads(self) -> None:
         if self._store is None:
             raise UploadsOff("images cannot be sent to this gateway, only named: a path or an address")

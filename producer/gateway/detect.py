@@ -1,27 +1,19 @@
 """`/v1/detect`: one image in, its detections out, in one call that ends by its deadline."""
 
-from functools import partial
 from typing import Annotated, Any, Final
 
-import anyio
 from fastapi import APIRouter, Query, Request
 from pydantic import Field
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
-from contract.errors import JobClosed, VedetteError
 from contract.messages import ImageResult
-from producer.gateway import threads
 from producer.gateway.access import Caller
-from producer.gateway.api_keys import ApiKey
-from producer.gateway.backend import Asked, Backend
-from producer.gateway.errors import DeadlinePassed, QueueTooLong, answers
-from producer.gateway.jobs import images_of
-from producer.gateway.quota import check_room, note_job
+from producer.gateway.backend import Asked
+from producer.gateway.errors import ImageFailed, answers
+from producer.gateway.inference import Wanted, inferred
 from producer.gateway.schemas import Input, NamedImage
-from producer.gateway.uploads import failure_status, image_of
-from producer.gateway.waiting_time import expected_wait_s, seconds_per_image
-from producer.polling import Deadline, Pace
-from producer.tasks import slots_serving
+from producer.gateway.uploads import image_of
+from producer.polling import Deadline
 
 router: Final = APIRouter(prefix="/v1", tags=["one image"])
 
@@ -71,63 +63,8 @@ async def detect(
     """
     deadline = Deadline(deadline_s)
     request = await image_of(http, asked, DetectRequest)
-    result = await detected(http, asked, caller, request, deadline)
+    wanted = Wanted([request.image], request.model, request.min_score, request.allow_degraded)
+    [result] = await inferred(http, asked, caller, wanted, deadline)
     if result.failure is not None:
-        failed = {"code": result.failure.code, "message": result.failure.message}
-        return JSONResponse(failed, failure_status(result.failure))
+        raise ImageFailed(result.failure)
     return Response(result.model_dump_json(), media_type="application/json")
-
-
-async def detected(
-    http: Request, asked: Backend, caller: ApiKey | None, request: DetectRequest, deadline: Deadline
-) -> ImageResult:
-    """The result of one image, also a failed one. Whatever else happens, its job does not go on."""
-    job_id = await threads.call(partial(_submit, asked, caller, request, deadline))
-    result: ImageResult | None = None
-    try:
-        result = await _outcome(http, asked, job_id, deadline)
-    finally:
-        if result is None:
-            with anyio.CancelScope(shield=True):
-                await threads.call(partial(_give_up, asked, job_id))
-    return result
-
-
-def _submit(asked: Backend, caller: ApiKey | None, request: DetectRequest, deadline: Deadline) -> str:
-    images = images_of([request.image], asked.limits)
-    check_room(asked, caller, 1)
-    spec, fleet = asked.client.model(request.model), asked.client.fleet()
-    slots, image_s = slots_serving(spec.needs, fleet), seconds_per_image(spec)
-    if slots and image_s is not None:
-        wait_s = expected_wait_s(asked.depth(spec), slots, image_s)
-        if wait_s > deadline.left_s:
-            raise QueueTooLong(
-                f"what is queued before it takes {slots} slots about {wait_s:.0f} s, the deadline is in "
-                f"{deadline.left_s:.0f} s",
-                retry_after_s=wait_s - deadline.left_s,
-            )
-    job = asked.client.submit(images, spec.ref, 1, request.min_score, allow_degraded=request.allow_degraded)
-    note_job(asked, caller, job.id)
-    return job.id
-
-
-async def _outcome(http: Request, asked: Backend, job_id: str, deadline: Deadline) -> ImageResult:
-    pace = Pace()
-    while True:
-        status = await threads.call(partial(asked.status, job_id))
-        if status.done:
-            page = await threads.call(partial(asked.page, job_id, 0, 1))
-            if page.results:
-                return page.results[0][1]
-        if status.ended:
-            raise JobClosed(f"job {job_id} was cancelled")
-        if deadline.over or await http.is_disconnected():
-            raise DeadlinePassed(f"no result in {deadline.timeout_s:g} s; job {job_id} was given up")
-        await anyio.sleep(min(pace.pause_s(), deadline.left_s))
-
-
-def _give_up(asked: Backend, job_id: str) -> None:
-    try:
-        asked.client.job(job_id).cancel()
-    except VedetteError:
-        return  # Redis is away: the caller is told that, and a job of one image costs little

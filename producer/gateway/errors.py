@@ -19,6 +19,7 @@
 Codes of `contract.errors` and `producer.errors` keep their meaning. A code never changes it; messages may be reworded.
 """
 
+import json
 import logging
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -33,6 +34,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
 
 from contract.errors import VedetteError
+from contract.messages import Failure
 from producer.errors import InvalidArgument
 
 log = logging.getLogger(__name__)
@@ -96,6 +98,14 @@ class DeadlinePassed(GatewayError):
 
 class UploadsOff(GatewayError):
     code = "uploads_off"
+
+
+class ImageFailed(GatewayError):
+    """Has the code of the failure, and so none of its own."""
+
+    def __init__(self, failure: Failure, prefix: str = "") -> None:
+        super().__init__(f"{prefix}{failure.message}")
+        self.code = failure.code  # type: ignore[misc]  # a code for each, not for the class
 
 
 class InternalError(GatewayError):
@@ -174,13 +184,27 @@ def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return told
 
 
+def parsed_json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise InvalidArgument(f"the body is no JSON: {error}") from None
+
+
 def status_of(error: VedetteError) -> int:
+    if isinstance(error, ImageFailed):
+        # Sending it again is of no use when it is the file; else it was the fleet.
+        return 422 if error.code.startswith("image_") else 502
     return STATUS.get(error.code, 500)
 
 
 def public_text(error: VedetteError) -> str:
-    """What the caller reads. JSON over HTTP is UTF-8, so that half a surrogate pair has to be spelled out."""
-    text = _DISCREET.get(error.code, str(error))
+    """What the caller reads."""
+    return speakable(_DISCREET.get(error.code, str(error)))
+
+
+def speakable(text: str) -> str:
+    """JSON over HTTP is UTF-8: half a surrogate pair has to be spelled out."""
     return text.encode("utf-8", errors="backslashreplace").decode()
 
 

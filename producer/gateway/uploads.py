@@ -1,4 +1,4 @@
-"""Images that come with the request instead of being named in it, and what became of one image as an answer.
+"""Images that come with the request instead of being named in it.
 
 `Backend.store_upload` takes their bytes and gives a reference; without it every upload is refused, and references work.
 """
@@ -11,7 +11,6 @@ from fastapi import Request
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import UploadFile
 
-from contract.messages import Failure
 from producer.errors import InvalidArgument
 from producer.gateway import threads
 from producer.gateway.backend import Backend
@@ -63,8 +62,3 @@ def _plain(text: str) -> object:
         return json.loads(text)
     except ValueError:
         return text  # and the error says so
-
-
-def failure_status(failure: Failure) -> int:
-    """422 when it is the file, so that sending it again is of no use; 502 when it was the fleet."""
-    return 422 if failure.code.startswith("image_") else 502

@@ -39,9 +39,9 @@ def running_gateway(settings: Settings, **options: Any) -> Iterator[str]:
 
 
 def result_of(image: ImageRef) -> ImageResult:
-    """An image whose name has a failure code in it fails so; in every other a scratch is found."""
+    """An image whose reference has a failure code in it fails so; in every other a scratch is found."""
     for code in ("image_missing", "memory"):
-        if code in image.name:
+        if code in image.uri:
             return not_processed(image.name, code)  # type: ignore[arg-type]
     return found(image.name)
 

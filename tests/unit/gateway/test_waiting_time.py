@@ -4,17 +4,17 @@ import pytest
 
 from contract.ledger import QueueDepth
 from contract.messages import Failure, FailureCode
-from producer.gateway.uploads import failure_status
+from producer.gateway.errors import ImageFailed, status_of
 from producer.gateway.waiting_time import expected_wait_s, seconds_per_image
 from tests.support.builders import spec
 
 
 @pytest.mark.parametrize(
-    ("images", "slots", "image_s", "expected_s"),
-    [(0, 1, 0.5, 0.5), (60, 4, 0.1, 1.6), (10, 1, 1.0, 11.0), (5, 0, 1.0, 6.0)],
+    ("before", "images", "slots", "image_s", "expected_s"),
+    [(0, 1, 1, 0.5, 0.5), (60, 1, 4, 0.1, 1.6), (10, 1, 1, 1.0, 11.0), (5, 1, 0, 1.0, 6.0), (0, 5, 2, 1.0, 3.0)],
 )
-def test_expected_wait(images: int, slots: int, image_s: float, expected_s: float) -> None:
-    assert expected_wait_s(QueueDepth(1, images, 3.0), slots, image_s) == pytest.approx(expected_s)
+def test_expected_wait(before: int, images: int, slots: int, image_s: float, expected_s: float) -> None:
+    assert expected_wait_s(QueueDepth(1, before, 3.0), slots, image_s, images) == pytest.approx(expected_s)
 
 
 @pytest.mark.parametrize(
@@ -32,4 +32,4 @@ def test_seconds_per_image(throughput: dict[str, object], expected_s: float | No
 
 @pytest.mark.parametrize(("code", "status"), [("image_missing", 422), ("image_too_large", 422), ("memory", 502)])
 def test_a_failed_image(code: FailureCode, status: int) -> None:
-    assert failure_status(Failure(code=code, message="…")) == status
+    assert status_of(ImageFailed(Failure(code=code, message="…"))) == status

@@ -1,0 +1,83 @@
+"""Images that somebody waits for: submitted if they can be done by the deadline, given up if they were not."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import anyio
+from fastapi import Request
+
+from contract.errors import JobClosed, VedetteError
+from contract.messages import ImageResult
+from producer.gateway import threads
+from producer.gateway.api_keys import ApiKey
+from producer.gateway.backend import Backend
+from producer.gateway.errors import DeadlinePassed, QueueTooLong
+from producer.gateway.jobs import images_of
+from producer.gateway.quota import check_room, note_job
+from producer.gateway.schemas import NamedImage
+from producer.gateway.waiting_time import expected_wait_s, seconds_per_image
+from producer.polling import Deadline, Pace
+from producer.tasks import slots_serving
+
+
+@dataclass(frozen=True)
+class Wanted:
+    images: Sequence[str | NamedImage]
+    model: str
+    min_score: float = 0.5
+    allow_degraded: bool = False
+
+
+async def inferred(
+    http: Request, asked: Backend, caller: ApiKey | None, wanted: Wanted, deadline: Deadline
+) -> list[ImageResult]:
+    """The result of each image, failed ones too, in the order given. Their job goes on in no case."""
+    job_id = await threads.call(partial(_submit, asked, caller, wanted, deadline))
+    ended = False
+    try:
+        await _end_of(http, asked, job_id, deadline)
+        ended = True
+    finally:
+        if not ended:
+            with anyio.CancelScope(shield=True):
+                await threads.call(partial(_give_up, asked, job_id))
+    page = await threads.call(partial(asked.page, job_id, 0, len(wanted.images)))
+    found = dict(page.results)
+    if len(found) < len(wanted.images):
+        raise JobClosed(f"job {job_id} was cancelled")
+    return [found[index] for index in range(len(wanted.images))]
+
+
+def _submit(asked: Backend, caller: ApiKey | None, wanted: Wanted, deadline: Deadline) -> str:
+    images = images_of(wanted.images, asked.limits)
+    check_room(asked, caller, len(images))
+    spec, fleet = asked.client.model(wanted.model), asked.client.fleet()
+    slots, image_s = slots_serving(spec.needs, fleet), seconds_per_image(spec)
+    if slots and image_s is not None:
+        wait_s = expected_wait_s(asked.depth(spec), slots, image_s, len(images))
+        if wait_s > deadline.left_s:
+            raise QueueTooLong(
+                f"what is queued takes {slots} slots about {wait_s:.0f} s, and the deadline is in "
+                f"{deadline.left_s:.0f} s",
+                retry_after_s=wait_s - deadline.left_s,
+            )
+    batch_size = 1 if len(images) == 1 else None
+    job = asked.client.submit(images, spec.ref, batch_size, wanted.min_score, allow_degraded=wanted.allow_degraded)
+    note_job(asked, caller, job.id)
+    return job.id
+
+
+async def _end_of(http: Request, asked: Backend, job_id: str, deadline: Deadline) -> None:
+    pace = Pace()
+    while not (await threads.call(partial(asked.status, job_id))).ended:
+        if deadline.over or await http.is_disconnected():
+            raise DeadlinePassed(f"no result in {deadline.timeout_s:g} s; job {job_id} was given up")
+        await anyio.sleep(min(pace.pause_s(), deadline.left_s))
+
+
+def _give_up(asked: Backend, job_id: str) -> None:
+    try:
+        asked.client.job(job_id).cancel()
+    except VedetteError:
+        return  # Redis is away: the caller is told that, and a job of a few images costs little
