@@ -9,10 +9,12 @@ from fastapi import Depends, FastAPI
 from fastapi.security import HTTPBearer
 
 from contract.settings import Settings
-from producer.gateway import catalog, detect, errors, events, health, jobs, oip_routes, results, tf_routes
+from producer.gateway import catalog, detect, errors, events, health, jobs, metrics, oip_routes, results, tf_routes
 from producer.gateway.access import Access
 from producer.gateway.api_keys import ApiKey
 from producer.gateway.backend import Backend
+from producer.gateway.counters import Counted
+from producer.gateway.large_bodies import LargeBodies
 from producer.gateway.limits import Limits, RequestLimit
 from producer.gateway.request_id import RequestId
 
@@ -28,6 +30,7 @@ _ROUTERS: Final = (
     detect.router,
     catalog.router,
     health.router,
+    metrics.router,
     tf_routes.router,
     oip_routes.router,
 )
@@ -63,7 +66,9 @@ def create_app(
         )
     errors.install(app, [route for router in _ROUTERS for route in router.routes])
     # The last one added is the first to see a request.
+    app.add_middleware(LargeBodies, at_once=limits.large_bodies, body_s=limits.body_s)
     app.add_middleware(RequestLimit, limits=limits)
     app.add_middleware(Access, backend=backend, api_keys=api_keys)
     app.add_middleware(RequestId)
+    app.add_middleware(Counted, counters=backend.counters)
     return app

@@ -17,6 +17,7 @@ from contract.model_spec import ModelSpec
 from contract.queues import queue_name
 from contract.settings import Settings
 from producer.client import Client
+from producer.gateway.counters import Counters
 from producer.gateway.errors import TooManyStreams, UploadsOff
 from producer.gateway.limits import Limits
 from producer.outage import answering
@@ -34,6 +35,7 @@ class Backend:
     ledger: Ledger
     #: Takes the bytes of an image, gives a reference; None: images can only be named.
     _store: Callable[[bytes], str] | None = None
+    counters: Counters = field(default_factory=Counters)
     streams: CapacityLimiter = field(init=False)
     _open_streams: int = field(default=0, init=False)
 
@@ -97,10 +99,12 @@ class Backend:
         """For as long as one is answered."""
         self.check_streams()
         self._open_streams += 1
+        self.counters.streams.set(self._open_streams)
         try:
             yield
         finally:
             self._open_streams -= 1
+            self.counters.streams.set(self._open_streams)
 
 
 def backend_of(request: Request) -> Backend:

@@ -11,6 +11,7 @@ from producer.gateway.access import Caller
 from producer.gateway.backend import Asked
 from producer.gateway.errors import ImageFailed, answers
 from producer.gateway.inference import Wanted, inferred
+from producer.gateway.large_bodies import let_go
 from producer.gateway.schemas import Input, NamedImage
 from producer.gateway.uploads import image_of
 from producer.polling import Deadline
@@ -63,6 +64,7 @@ async def detect(
     """
     deadline = Deadline(deadline_s)
     request = await image_of(http, asked, DetectRequest)
+    let_go(http)
     wanted = Wanted([request.image], request.model, request.min_score, request.allow_degraded)
     [result] = await inferred(http, asked, caller, wanted, deadline)
     if result.failure is not None:

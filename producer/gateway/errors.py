@@ -4,6 +4,7 @@
     ├── NotFound             not_found             there is nothing at this path
     ├── MethodNotAllowed     method_not_allowed    the path is there, but not for this method
     ├── RequestMalformed     request_malformed     what came is no HTTP request that can be read
+    ├── RequestTimeout       request_timeout       a large body came too slowly
     ├── RequestTooLarge      request_too_large     more bytes or images than one request may have
     ├── Unauthorized         unauthorized          no key that is known
     ├── RateLimited          rate_limited          the key has asked too often
@@ -58,6 +59,10 @@ class MethodNotAllowed(GatewayError):
 
 class RequestMalformed(GatewayError):
     code = "request_malformed"
+
+
+class RequestTimeout(GatewayError):
+    code = "request_timeout"
 
 
 class RequestTooLarge(GatewayError):
@@ -120,6 +125,7 @@ STATUS: Final[Mapping[str, int]] = {
     "job_unknown": 404,
     "model_unknown": 404,
     "method_not_allowed": 405,
+    "request_timeout": 408,
     "job_closed": 409,
     "idempotency_conflict": 409,
     "idempotency_pending": 409,
@@ -151,6 +157,7 @@ _RETRY_S: Final = 5
 _OF_STATUS: Final[Mapping[int, type[GatewayError]]] = {
     404: NotFound,
     405: MethodNotAllowed,
+    408: RequestTimeout,
     413: RequestTooLarge,
 }
 

@@ -65,6 +65,7 @@ def _submit(asked: Backend, caller: ApiKey | None, wanted: Wanted, deadline: Dea
     batch_size = 1 if len(images) == 1 else None
     job = asked.client.submit(images, spec.ref, batch_size, wanted.min_score, allow_degraded=wanted.allow_degraded)
     note_job(asked, caller, job.id)
+    asked.counters.submitted(len(images))
     return job.id
 
 

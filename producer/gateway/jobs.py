@@ -69,6 +69,7 @@ def submitted(request: JobRequest, asked: Backend, caller: ApiKey | None) -> Job
         request.max_failure_rate,
     )
     note_job(asked, caller, job.id)
+    asked.counters.submitted(len(images))
     return JobView.of(job.status())
 
 

@@ -15,6 +15,10 @@ from producer.gateway.errors import RequestTooLarge, answer_to
 class Limits:
     #: Of the body, as it comes over the wire.
     body_bytes: int = 16 * 1024**2
+    #: Bodies of more than 64 KiB that are in memory at once; the others wait, unread.
+    large_bodies: int = 8
+    #: Seconds in which such a body must come.
+    body_s: float = 60.0
     #: In one `POST /v1/jobs`.
     images: int = 100_000
     #: Characters of an image's name or reference.

@@ -19,6 +19,7 @@ from producer.gateway.backend import Asked, Backend
 from producer.gateway.detect import DeadlineS
 from producer.gateway.errors import ImageFailed, answer_to, parsed_json, public_text, status_of
 from producer.gateway.inference import Wanted, inferred
+from producer.gateway.large_bodies import let_go
 from producer.gateway.schemas import NamedImage
 from producer.polling import Deadline
 
@@ -80,6 +81,8 @@ async def inferred_of(
         NamedImage(name=str(place), uri=await threads.call(partial(asked.store_upload, image)))
         for place, image in enumerate(images)
     ]
+    images.clear()
+    let_go(http)
     results = await inferred(http, asked, caller, Wanted(named, model, min_score=0.0), deadline)
     for place, result in enumerate(results):
         if result.failure is not None:
