@@ -7,13 +7,13 @@ from functools import partial
 from typing import Any, Final, assert_never
 
 import psutil
-import redis
 from celery import Celery
 
 from contract import keys
 from contract.doorbell import ring
 from contract.ledger import Ledger
 from contract.messages import DetectMessage
+from contract.outage import RedisTrouble
 from contract.queues import is_queue
 from tests.lab.chaos.garbage import garbage
 from tests.lab.chaos.schedule import Fault
@@ -39,7 +39,7 @@ def strike(fault: Fault, world: World, app: Celery) -> Struck | None:
     draw = random.Random(fault.pick)
     try:
         return _strike(fault, world, app, draw)
-    except (redis.RedisError, OSError, psutil.Error):  # another fault was there first
+    except (*RedisTrouble, OSError, psutil.Error):  # another fault was there first
         return None
 
 
