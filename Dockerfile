@@ -1,8 +1,8 @@
-# One image for workers, Flower and the `vedette` command. TensorFlow, OpenCV and Flower come as wheels: nothing is
-# compiled, and no system package is needed.
+# One image for workers, Flower, the gateway and the `vedette` command. TensorFlow, OpenCV and Flower come as wheels:
+# nothing is compiled, and no system package is needed.
 FROM python:3.11-slim-bookworm
 
-ARG EXTRAS=worker,monitor
+ARG EXTRAS=worker,monitor,gateway
 
 ENV PYTHONUNBUFFERED=1 \
     PIP_DISABLE_PIP_VERSION_CHECK=1 \

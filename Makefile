@@ -6,13 +6,14 @@ EXTRAS_all := all
 EXTRAS_dev := all,dev
 ARGS ?=
 SECONDS ?= 600
+CLIENTS ?= 200
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test unit integration lab chaos lint bench clean
+.PHONY: help demo up test unit integration lab chaos lint bench bench-gateway clean
 
 help: ## Print this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "Options: PYTHON=python3.12 makes .venv with that Python; ARGS='-k ledger' goes on to pytest."
 
 demo: .venv/.installed-all ## Start a stack, find defects on rendered plates, stop it; look into demo-output/
@@ -45,6 +46,9 @@ lint: .venv/.installed-dev ## Check style, types, who imports whom, and docker-c
 
 bench: .venv/.installed-dev ## Run the benchmarks
 	@if [ -f benchmarks/__main__.py ]; then $(BIN)/python -m benchmarks $(ARGS); else echo "There are no benchmarks yet."; fi
+
+bench-gateway: .venv/.installed-dev ## Ask the gateway from CLIENTS=200 at once for SECONDS=600; prints p50, p99 and its memory
+	$(BIN)/python -m benchmarks.gateway --clients $(CLIENTS) --seconds $(SECONDS) $(ARGS)
 
 clean: ## Remove what the other verbs made, except .venv
 	rm -rf build dist demo-output .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -20,7 +20,7 @@ COMMANDS: Final = {
     "fleet": "List the workers that live now.",
     "doctor": "Say whether a worker can run on this machine, and if not, why and what to do.",
     "gateway": "Serve jobs, models and fleet over HTTP.",
-    "up": "Start Redis, workers and Flower on this machine, until Ctrl-C.",
+    "up": "Start Redis, workers, Flower and the HTTP gateway on this machine, until Ctrl-C.",
     "demo": "Show the whole system at work: two unlike workers, two models, pictures to look at.",
 }
 

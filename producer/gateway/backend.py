@@ -15,10 +15,12 @@ from contract.connection import connect
 from contract.ledger import JobStatus, Ledger, QueueDepth, ResultPage
 from contract.model_spec import ModelSpec
 from contract.queues import queue_name
+from contract.registry import Advert
 from contract.settings import Settings
 from producer.client import Client
 from producer.gateway.counters import Counters
 from producer.gateway.errors import TooManyStreams, UploadsOff
+from producer.gateway.fresh import Fresh
 from producer.gateway.limits import Limits
 from producer.outage import answering
 
@@ -35,6 +37,8 @@ class Backend:
     ledger: Ledger
     #: Takes the bytes of an image, gives a reference; None: images can only be named.
     _store: Callable[[bytes], str] | None = None
+    _known: Fresh[tuple[ModelSpec, list[Advert]]] = field(default_factory=lambda: Fresh(1.0), init=False)
+    _depths: Fresh[QueueDepth] = field(default_factory=lambda: Fresh(0.2), init=False)
     counters: Counters = field(default_factory=Counters)
     streams: CapacityLimiter = field(init=False)
     _open_streams: int = field(default=0, init=False)
@@ -67,11 +71,19 @@ class Backend:
         with answering(self.settings):
             return int(self.redis.llen(keys.job_order(job_id)))
 
+    def known(self, model: str) -> tuple[ModelSpec, list[Advert]]:
+        """The model and the fleet, as they were a second ago at most."""
+        return self._known.get(model, lambda: (self.client.model(model), self.client.fleet()))
+
     def depth(self, spec: ModelSpec) -> QueueDepth:
-        """What waits before the next image of this model."""
+        """What waits before the next image of this model, or did a moment ago."""
         queue = queue_name(spec.needs)
-        with answering(self.settings):
-            return self.ledger.depths([queue])[queue]
+
+        def find() -> QueueDepth:
+            with answering(self.settings):
+                return self.ledger.depths([queue])[queue]
+
+        return self._depths.get(queue, find)
 
     @property
     def takes_uploads(self) -> bool:

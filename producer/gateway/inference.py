@@ -52,7 +52,9 @@ async def inferred(
 def _submit(asked: Backend, caller: ApiKey | None, wanted: Wanted, deadline: Deadline) -> str:
     images = images_of(wanted.images, asked.limits)
     check_room(asked, caller, len(images))
-    spec, fleet = asked.client.model(wanted.model), asked.client.fleet()
+    if deadline.over:  # many came at once, and this one had to wait for a thread
+        raise DeadlinePassed(f"the gateway was busy for {deadline.timeout_s:g} s; nothing was submitted")
+    spec, fleet = asked.known(wanted.model)
     slots, image_s = slots_serving(spec.needs, fleet), seconds_per_image(spec)
     if slots and image_s is not None:
         wait_s = expected_wait_s(asked.depth(spec), slots, image_s, len(images))

@@ -25,7 +25,9 @@ DEFAULT_URL = "redis://127.0.0.1:6379/0"
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     worker = WorkerPlan("readme", ("--memory", "1g", "--slots", "1"))
-    with Stack(tmp_path_factory.mktemp("stack"), [worker], redis_port=6379, flower_port=None) as stack:
+    with Stack(
+        tmp_path_factory.mktemp("stack"), [worker], redis_port=6379, flower_port=None, gateway_port=8080
+    ) as stack:
         yield stack
 
 
@@ -86,6 +88,24 @@ def test_the_commands_do_what_they_say(stack: Stack, here: Path, line: str) -> N
         lines = (here / "found" / "results.jsonl").read_text(encoding="utf-8").splitlines()
         assert {json.loads(text)["image"] for text in lines} == {"plates/plate-01.png", "plates/plate-02.png"}
         assert len(list((here / "found" / "annotated").rglob("*.png"))) == 2
+
+
+def test_the_curl_lines_do_what_they_say(stack: Stack, here: Path) -> None:
+    [block] = [block for block in blocks("console") if block.startswith("$ curl")]
+    script = re.sub(r"^\$ ", "", block, flags=re.MULTILINE)
+    assert "localhost:8080" in script
+    assert stack.gateway_url is not None
+
+    ran = run(stack, here, "bash", "-euc", script.replace("localhost:8080", stack.gateway_url))
+
+    assert ran.returncode == 0, ran.stderr
+    one, *lines = [json.loads(line) for line in ran.stdout.replace("}{", "}\n{").splitlines()]
+    assert one["image"] == str(here / "plates/plate-01.png")
+    assert one["detections"]
+    assert {line["image"] for line in lines if "image" in line} == {
+        str(here / f"plates/plate-0{n}.png") for n in (1, 2)
+    }
+    assert (lines[-1]["state"], lines[-1]["done"]) == ("done", 2)
 
 
 def test_the_result_lines_have_the_fields_that_they_have() -> None:

@@ -79,7 +79,7 @@ def test_everything_waits_for_a_redis_that_answers_and_keeps_its_data(compose: d
 def test_no_port_is_open_to_other_hosts(compose: dict[str, Any]) -> None:
     ports = [port for service in compose["services"].values() for port in service.get("ports", [])]
 
-    assert len(ports) == 2
+    assert len(ports) == 3
     assert all(port.startswith("127.0.0.1:") for port in ports)
 
 

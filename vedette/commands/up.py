@@ -33,14 +33,31 @@ DATA: Final = Path("vedette-data")
 @click.option("--redis-port", type=click.IntRange(1, 65535), default=6379, show_default=True, help="Another if taken.")
 @click.option("--flower-port", type=click.IntRange(1, 65535), default=5555, show_default=True, help="Another if taken.")
 @click.option("--no-flower", is_flag=True, help="Start without Flower.")
-def up(workers: Sequence[str], data: Path, redis_port: int, flower_port: int, no_flower: bool) -> int:
-    """Start Redis, workers and Flower on this machine, until Ctrl-C.
+@click.option(
+    "--gateway-port", type=click.IntRange(1, 65535), default=8080, show_default=True, help="Another if taken."
+)
+@click.option("--no-gateway", is_flag=True, help="Start without the HTTP gateway.")
+def up(
+    workers: Sequence[str],
+    data: Path,
+    redis_port: int,
+    flower_port: int,
+    no_flower: bool,
+    gateway_port: int,
+    no_gateway: bool,
+) -> int:
+    """Start Redis, workers, Flower and the HTTP gateway on this machine, until Ctrl-C.
 
     Everything listens on the loopback interface only. Redis' data stays in the data folder and is there next time.
     """
     click.echo("starting; TensorFlow takes some seconds to import")
     stack = Stack(
-        data.absolute(), worker_plans(workers), redis_port, None if no_flower else flower_port, on_ready=say_ready
+        data.absolute(),
+        worker_plans(workers),
+        redis_port,
+        None if no_flower else flower_port,
+        None if no_gateway else gateway_port,
+        on_ready=say_ready,
     )
     with stopped_by_signal() as stopped, stack:
         click.echo(how_to_go_on(stack.broker_url))

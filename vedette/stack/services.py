@@ -94,6 +94,16 @@ def start_flower(port: int, broker_url: str, data: Path) -> Process | None:
     return flower
 
 
+def start_gateway(port: int, broker_url: str, data: Path) -> Process | None:
+    """None when FastAPI or uvicorn is not installed: a stack works without it."""
+    if any(importlib.util.find_spec(package) is None for package in ("fastapi", "uvicorn")):
+        return None
+    command = [sys.executable, "-m", "vedette", "gateway", "--host", LOOPBACK, "--port", str(port)]
+    gateway = Process("gateway", command, data / "gateway.log", _environment(broker_url))
+    gateway.wait_until(lambda: _serves(f"http://{LOOPBACK}:{port}/healthz"), timeout_s=60)
+    return gateway
+
+
 def _environment(broker_url: str) -> dict[str, str]:
     return {**os.environ, f"{PREFIX}REDIS_URL": broker_url, "PYTHONUNBUFFERED": "1"}
 

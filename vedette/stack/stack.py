@@ -27,11 +27,14 @@ class Stack:
     redis_port: int = 6379
     #: None: no Flower.
     flower_port: int | None = 5555
+    #: None: no HTTP gateway.
+    gateway_port: int | None = None
     #: Told of each service, once it is ready: name, where it is.
     on_ready: Callable[[str, str], None] = lambda _name, _where: None
     #: Addresses, known once entered.
     broker_url: str = field(default="", init=False)
     flower_url: str | None = field(default=None, init=False)
+    gateway_url: str | None = field(default=None, init=False)
     _running: list[Process] = field(default_factory=list, init=False)
 
     def __enter__(self) -> Self:
@@ -60,6 +63,8 @@ class Stack:
             self._running.append(started[-1][1])
         if self.flower_port is not None:
             self._start_flower(self.flower_port)
+        if self.gateway_port is not None:
+            self._start_gateway(self.gateway_port)
         settings = load_settings(redis_url=self.broker_url)
         with connect(settings) as client:
             for plan, worker in started:
@@ -75,6 +80,16 @@ class Stack:
         self._running.append(flower)
         self.flower_url = f"http://{LOOPBACK}:{port}"
         self.on_ready("Flower", self.flower_url)
+
+    def _start_gateway(self, wanted_port: int) -> None:
+        port = services.free_port(wanted_port)
+        gateway = services.start_gateway(port, self.broker_url, self.data)
+        if gateway is None:
+            self.on_ready("Gateway", "not installed; pip install 'vedette[gateway]'")
+            return
+        self._running.append(gateway)
+        self.gateway_url = f"http://{LOOPBACK}:{port}"
+        self.on_ready("Gateway", f"{self.gateway_url}, requests at /docs")
 
     def _stop(self) -> None:
         """In reverse order of starting; those that don't depend on each other at the same time."""
