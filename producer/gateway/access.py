@@ -41,7 +41,7 @@ class Access:
             try:
                 scope.setdefault("state", {})["caller"] = await self._admit(Headers(scope=scope))
             except VedetteError as error:
-                await answer_to(error)(scope, receive, send)
+                await answer_to(error, scope["path"])(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 

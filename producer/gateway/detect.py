@@ -1,6 +1,6 @@
 """`/v1/detect`: one image in, its detections out, in one call that ends by its deadline."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request
 from pydantic import Field
@@ -12,7 +12,7 @@ from producer.gateway.backend import Asked
 from producer.gateway.errors import ImageFailed, answers
 from producer.gateway.inference import Wanted, inferred
 from producer.gateway.large_bodies import let_go
-from producer.gateway.schemas import Input, NamedImage
+from producer.gateway.schemas import Input, NamedImage, json_body
 from producer.gateway.uploads import image_of
 from producer.polling import Deadline
 
@@ -29,17 +29,9 @@ class DetectRequest(Input):
     allow_degraded: bool = Field(False, description="It may be made coarser where it fits into no worker's memory")
 
 
-_BODY: Final[dict[str, Any]] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {
-                "schema": DetectRequest.model_json_schema(),
-                "example": {"image": "/images/plate-01.png", "model": "defects-small"},
-            }
-        },
-    }
-}
+_SCHEMA: Final = DetectRequest.model_json_schema(ref_template="#/components/schemas/{model}")
+_SCHEMA.pop("$defs")  # JobRequest brings NamedImage
+_BODY: Final = json_body(_SCHEMA, {"image": "/images/plate-01.png", "model": "defects-small"})
 
 
 @router.post(

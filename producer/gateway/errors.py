@@ -152,6 +152,8 @@ _DISCREET: Final[Mapping[str, str]] = {
     "settings_invalid": "the gateway's settings are wrong; its log says more",
     "message_invalid": "what is in Redis cannot be read; the gateway's log says more",
 }
+#: Of TensorFlow Serving and of the Open Inference Protocol.
+_THEIR_PATHS: Final = ("/v1/models/", "/v2")
 #: Where nobody knows better.
 _RETRY_S: Final = 5
 _OF_STATUS: Final[Mapping[int, type[GatewayError]]] = {
@@ -191,6 +193,19 @@ def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return told
 
 
+class TheirErrorBody(BaseModel):
+    """As clients of TensorFlow Serving and of the Open Inference Protocol read it, and the code."""
+
+    error: str
+    code: str
+
+
+def their_answers() -> dict[int | str, dict[str, Any]]:
+    """As `answers`."""
+    theirs = {"model": TheirErrorBody, "description": "Any error"}
+    return {"default": theirs, 422: theirs}
+
+
 def parsed_json(body: bytes) -> Any:
     try:
         return json.loads(body)
@@ -215,7 +230,8 @@ def speakable(text: str) -> str:
     return text.encode("utf-8", errors="backslashreplace").decode()
 
 
-def answer_to(error: VedetteError) -> Response:
+def answer_to(error: VedetteError, path: str) -> Response:
+    """`path` is of the request: clients of other servers read an error in another shape."""
     status = status_of(error)
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
     retry_after_s = getattr(error, "retry_after_s", None)
@@ -223,7 +239,8 @@ def answer_to(error: VedetteError) -> Response:
         retry_after_s = _RETRY_S
     if retry_after_s is not None:
         headers["Retry-After"] = str(max(1, math.ceil(retry_after_s)))
-    return JSONResponse({"code": error.code, "message": public_text(error)}, status, headers)
+    text = "error" if path.startswith(_THEIR_PATHS) else "message"
+    return JSONResponse({"code": error.code, text: public_text(error)}, status, headers)
 
 
 def flaws(items: Iterable[Mapping[str, Any]]) -> str:
@@ -252,11 +269,11 @@ def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
         assert isinstance(error, VedetteError)
         if status_of(error) >= 500:
             log.warning("%s %s: %s: %s", request.method, request.url.path, error.code, error)
-        return answer_to(error)
+        return answer_to(error, request.url.path)
 
-    def of_arguments(_request: Request, error: Exception) -> Response:
+    def of_arguments(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
-        return answer_to(InvalidArgument(flaws(error.errors())))
+        return answer_to(InvalidArgument(flaws(error.errors())), request.url.path)
 
     def of_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
@@ -265,7 +282,7 @@ def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
             404: f"there is nothing at {request.url.path}; GET /docs shows what there is",
             405: f"{request.method} is not allowed at {request.url.path}",
         }.get(error.status_code, str(error.detail))
-        response = answer_to(kind(text))
+        response = answer_to(kind(text), request.url.path)
         for name, value in (error.headers or {}).items():
             response.headers[name] = value
         if error.status_code == 405:
@@ -275,7 +292,8 @@ def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
     def of_ours(request: Request, _error: Exception) -> Response:
         # Starlette raises it again behind this answer, so that uvicorn logs it with its trace.
         shown = getattr(request.state, "request_id", "unknown")
-        response = answer_to(InternalError(f"a mistake of the gateway's; its log has it near the request id {shown}"))
+        mistake = InternalError(f"a mistake of the gateway's; its log has it near the request id {shown}")
+        response = answer_to(mistake, request.url.path)
         response.headers["X-Request-Id"] = shown
         return response
 

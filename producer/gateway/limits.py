@@ -46,11 +46,11 @@ class RequestLimit:
         head = len(scope["query_string"]) + sum(len(name) + len(value) for name, value in scope["headers"])
         if head > self._header_bytes:
             flaw = f"query and headers have {head} bytes; at most {self._header_bytes} are taken"
-            await answer_to(RequestTooLarge(flaw))(scope, receive, send)
+            await answer_to(RequestTooLarge(flaw), scope["path"])(scope, receive, send)
             return
         told = Headers(scope=scope).get("content-length", "")
         if told.isdecimal() and int(told) > self._most:
-            await answer_to(RequestTooLarge(self._flaw(int(told))))(scope, receive, send)
+            await answer_to(RequestTooLarge(self._flaw(int(told))), scope["path"])(scope, receive, send)
             return
         seen = 0
 

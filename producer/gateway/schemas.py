@@ -1,7 +1,7 @@
 """What goes in and out, as OpenAPI tells it. Results are `contract.messages.ImageResult`, as everywhere."""
 
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -121,3 +121,9 @@ class Fleet(BaseModel):
 
 class Health(BaseModel):
     status: Annotated[str, Field(examples=["ok"])]
+
+
+def json_body(schema: dict[str, Any], example: Any) -> dict[str, Any]:
+    """For OpenAPI, of a route that reads its body by itself."""
+    content = {"application/json": {"schema": schema, "example": example}}
+    return {"requestBody": {"required": True, "content": content}}

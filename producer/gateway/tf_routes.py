@@ -1,6 +1,6 @@
 """TensorFlow Serving's paths: a client of it works with another base URL. Where they and ours collide, theirs win.
 
-Errors are `{"error": "…"}`, as its clients read them, and have our `code` beside that.
+Errors are `{"error": "…"}` there (`errors.answer_to`), as its clients read them, and have our `code` beside that.
 """
 
 from functools import partial
@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Path, Request
 from starlette.responses import JSONResponse, Response
 
-from contract.errors import ModelUnknown, VedetteError
+from contract.errors import ModelUnknown
 from contract.messages import ImageResult
 from contract.registry import serves
 from producer.gateway import tf_serving, threads
@@ -17,10 +17,10 @@ from producer.gateway.access import Caller
 from producer.gateway.api_keys import ApiKey
 from producer.gateway.backend import Asked, Backend
 from producer.gateway.detect import DeadlineS
-from producer.gateway.errors import ImageFailed, answer_to, parsed_json, public_text, status_of
+from producer.gateway.errors import ImageFailed, parsed_json, their_answers
 from producer.gateway.inference import Wanted, inferred
 from producer.gateway.large_bodies import let_go
-from producer.gateway.schemas import NamedImage
+from producer.gateway.schemas import NamedImage, json_body
 from producer.polling import Deadline
 
 router: Final = APIRouter(prefix="/v1/models", tags=["TensorFlow Serving"])
@@ -30,18 +30,25 @@ DEADLINE_S: Final = 60.0
 ModelName = Annotated[str, Path(max_length=64)]
 Version = Annotated[str, Path(max_length=32)]
 
-
-@router.get("/{model}", summary="State of a model's versions")
-@router.get("/{model}/versions/{version}", summary="State of one version")
-def state(model: ModelName, asked: Asked, version: Version | None = None) -> Response:
-    try:
-        return JSONResponse(tf_serving.model_status(versions_of(asked, model, version)))
-    except VedetteError as error:
-        return as_their_error(error)
+_BODY: Final = json_body(
+    {"type": "object", "properties": {"instances": {"type": "array", "minItems": 1}}, "required": ["instances"]},
+    {"instances": [{"b64": "/9j/4AAQSkZJRg=="}]},
+)
 
 
-@router.post("/{model}:predict", summary="Detections of encoded images")
-@router.post("/{model}/versions/{version}:predict", summary="Detections by one version")
+@router.get("/{model}", responses=their_answers(), summary="State of a model's versions")
+@router.get("/{model}/versions/{version}", responses=their_answers(), summary="State of one version")
+def state(model: ModelName, asked: Asked, version: Version | None = None) -> dict[str, Any]:
+    return tf_serving.model_status(versions_of(asked, model, version))
+
+
+@router.post("/{model}:predict", responses=their_answers(), openapi_extra=_BODY, summary="Detections of images")
+@router.post(
+    "/{model}/versions/{version}:predict",
+    responses=their_answers(),
+    openapi_extra=_BODY,
+    summary="Detections by one version",
+)
 async def predict(
     http: Request,
     model: ModelName,
@@ -51,12 +58,9 @@ async def predict(
     deadline_s: DeadlineS = DEADLINE_S,
 ) -> Response:
     """`instances` or `inputs` of `{"b64": …}`, encoded images; all that the model detects comes back."""
-    try:
-        images, columnar = tf_serving.instances_of(parsed_json(await http.body()))
-        results = await inferred_of(http, asked, caller, images, reference(model, version), Deadline(deadline_s))
-        return JSONResponse(tf_serving.answer(results, columnar=columnar))
-    except VedetteError as error:
-        return as_their_error(error)
+    images, columnar = tf_serving.instances_of(parsed_json(await http.body()))
+    results = await inferred_of(http, asked, caller, images, reference(model, version), Deadline(deadline_s))
+    return JSONResponse(tf_serving.answer(results, columnar=columnar))
 
 
 def reference(model: str, version: str | None) -> str:
@@ -88,12 +92,3 @@ async def inferred_of(
         if result.failure is not None:
             raise ImageFailed(result.failure, f"image {place}: ")
     return results
-
-
-def as_their_error(error: VedetteError) -> Response:
-    """With status and headers as ours."""
-    headers: dict[str, str] = {
-        name: value for name, value in answer_to(error).headers.items() if name in ("retry-after", "www-authenticate")
-    }
-    told: dict[str, Any] = {"error": public_text(error), "code": error.code}
-    return JSONResponse(told, status_of(error), headers)

@@ -102,7 +102,7 @@ def test_errors_are_as_their_clients_read_them(
     answer = http.post(path, json=body)
 
     assert (answer.status_code, answer.json()["code"]) == (status, code)
-    assert answer.json()["error"]
+    assert set(answer.json()) == {"error", "code"}
 
 
 @pytest.mark.usefixtures("worker")

@@ -40,7 +40,7 @@ def test_every_status_is_of_an_error_that_exists() -> None:
 
 
 def test_an_answer_has_code_and_message_and_nothing_else() -> None:
-    answer = answer_to(JobUnknown("unknown job 'x'"))
+    answer = answer_to(JobUnknown("unknown job 'x'"), "/v1/jobs/x")
 
     assert answer.status_code == 404
     assert json.loads(answer.body) == {"code": "job_unknown", "message": "unknown job 'x'"}
@@ -52,11 +52,17 @@ def test_an_answer_has_code_and_message_and_nothing_else() -> None:
     [(TooManyStreams("full", 12.4), "13"), (TooManyStreams("full", 0.1), "1"), (NoCapableWorker("nobody"), "5")],
 )
 def test_what_may_work_later_says_when(error: VedetteError, expected: str) -> None:
-    assert answer_to(error).headers["Retry-After"] == expected
+    assert answer_to(error, "/v1/jobs/x").headers["Retry-After"] == expected
 
 
 def test_addresses_of_the_inside_stay_inside() -> None:
     assert "10.0.0.7" not in public_text(RedisUnreachable("no Redis at redis://10.0.0.7:6379/0"))
+
+
+@pytest.mark.parametrize("path", ["/v1/models/m:predict", "/v1/models/m", "/v2/models/m/infer", "/v2"])
+def test_clients_of_other_servers_read_another_shape(path: str) -> None:
+    assert json.loads(answer_to(JobUnknown("unknown"), path).body) == {"code": "job_unknown", "error": "unknown"}
+    assert "message" in json.loads(answer_to(JobUnknown("unknown"), "/v1/models").body)
 
 
 def test_an_error_of_the_workers_is_a_mistake_of_ours() -> None:
@@ -67,7 +73,9 @@ def test_an_error_of_the_workers_is_a_mistake_of_ours() -> None:
 
 
 def test_half_a_surrogate_pair_can_be_told() -> None:
-    assert json.loads(answer_to(JobUnknown("unknown job \ud800")).body)["message"] == r"unknown job \ud800"
+    assert (
+        json.loads(answer_to(JobUnknown("unknown job \ud800"), "/v1/jobs/x").body)["message"] == r"unknown job \ud800"
+    )
 
 
 def test_flaws_name_the_place_and_are_bounded() -> None:
