@@ -1,6 +1,7 @@
 """What the routers ask: the producer's Client, the ledger for what a Client does not show, the limits."""
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -22,6 +23,7 @@ from producer.gateway.counters import Counters
 from producer.gateway.errors import TooManyStreams, UploadsOff
 from producer.gateway.fresh import Fresh
 from producer.gateway.limits import Limits
+from producer.gateway.watcher import Watcher
 from producer.outage import answering
 
 #: An HTTP caller tries again by itself; a thread that sits out a restart of Redis is one that nobody else has.
@@ -41,6 +43,9 @@ class Backend:
     _depths: Fresh[QueueDepth] = field(default_factory=lambda: Fresh(0.2), init=False)
     counters: Counters = field(default_factory=Counters)
     streams: CapacityLimiter = field(init=False)
+    #: Images of requests that are being answered, by model. On the event loop only.
+    in_flight: Counter[str] = field(default_factory=Counter, init=False)
+    watcher: Watcher = field(init=False)
     _open_streams: int = field(default=0, init=False)
 
     @classmethod
@@ -57,10 +62,18 @@ class Backend:
 
     def __post_init__(self) -> None:
         self.streams = CapacityLimiter(self.limits.streams)
+        self.watcher = Watcher(self.states)
 
     def status(self, job_id: str) -> JobStatus:
         with answering(self.settings):
             return self.ledger.status(job_id)
+
+    def states(self, job_ids: Sequence[str]) -> dict[str, str | None]:
+        """Of many jobs, in one look; None of an unknown one."""
+        with answering(self.settings), self.redis.pipeline(transaction=False) as pipe:
+            for job_id in job_ids:
+                pipe.hget(keys.job(job_id), "state")
+            return dict(zip(job_ids, pipe.execute(), strict=True))
 
     def page(self, job_id: str, cursor: int, count: int) -> ResultPage:
         with answering(self.settings):

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 import anyio
 from fastapi import Request
@@ -17,8 +18,11 @@ from producer.gateway.jobs import images_of
 from producer.gateway.quota import check_room, note_job
 from producer.gateway.schemas import NamedImage
 from producer.gateway.waiting_time import expected_wait_s, seconds_per_image
-from producer.polling import Deadline, Pace
+from producer.polling import Deadline
 from producer.tasks import slots_serving
+
+#: How often it is asked whether the caller is still there.
+_LOOK_S: Final = 0.5
 
 
 @dataclass(frozen=True)
@@ -33,15 +37,14 @@ async def inferred(
     http: Request, asked: Backend, caller: ApiKey | None, wanted: Wanted, deadline: Deadline
 ) -> list[ImageResult]:
     """The result of each image, failed ones too, in the order given. Their job goes on in no case."""
-    job_id = await threads.call(partial(_submit, asked, caller, wanted, deadline))
-    ended = False
+    asked.in_flight[wanted.model] += len(wanted.images)
     try:
+        job_id = await threads.call(partial(_submit, asked, caller, wanted, deadline))
         await _end_of(http, asked, job_id, deadline)
-        ended = True
     finally:
-        if not ended:
-            with anyio.CancelScope(shield=True):
-                await threads.call(partial(_give_up, asked, job_id))
+        asked.in_flight[wanted.model] -= len(wanted.images)
+        if not asked.in_flight[wanted.model]:
+            del asked.in_flight[wanted.model]
     page = await threads.call(partial(asked.page, job_id, 0, len(wanted.images)))
     found = dict(page.results)
     if len(found) < len(wanted.images):
@@ -57,7 +60,9 @@ def _submit(asked: Backend, caller: ApiKey | None, wanted: Wanted, deadline: Dea
     spec, fleet = asked.known(wanted.model)
     slots, image_s = slots_serving(spec.needs, fleet), seconds_per_image(spec)
     if slots and image_s is not None:
-        wait_s = expected_wait_s(asked.depth(spec), slots, image_s, len(images))
+        # What has been admitted here may not stand in the ledger yet, or may be with a worker already.
+        before = max(asked.depth(spec).images, asked.in_flight[wanted.model] - len(images))
+        wait_s = expected_wait_s(before, slots, image_s, len(images))
         if wait_s > deadline.left_s:
             raise QueueTooLong(
                 f"what is queued takes {slots} slots about {wait_s:.0f} s, and the deadline is in "
@@ -72,11 +77,16 @@ def _submit(asked: Backend, caller: ApiKey | None, wanted: Wanted, deadline: Dea
 
 
 async def _end_of(http: Request, asked: Backend, job_id: str, deadline: Deadline) -> None:
-    pace = Pace()
-    while not (await threads.call(partial(asked.status, job_id))).ended:
-        if deadline.over or await http.is_disconnected():
-            raise DeadlinePassed(f"no result in {deadline.timeout_s:g} s; job {job_id} was given up")
-        await anyio.sleep(min(pace.pause_s(), deadline.left_s))
+    """Returns when the job has ended; whatever else happens, it is cancelled."""
+    try:
+        while not await asked.watcher.ended(job_id, min(_LOOK_S, deadline.left_s)):
+            if deadline.over or await http.is_disconnected():
+                raise DeadlinePassed(f"no result in {deadline.timeout_s:g} s; job {job_id} was given up")
+    except BaseException:
+        asked.watcher.forget(job_id)
+        with anyio.CancelScope(shield=True):
+            await threads.call(partial(_give_up, asked, job_id))
+        raise
 
 
 def _give_up(asked: Backend, job_id: str) -> None:

@@ -1,6 +1,5 @@
 """How long an image would wait now. Pure: what waits, who works, how fast."""
 
-from contract.ledger import QueueDepth
 from contract.model_spec import ModelSpec
 
 
@@ -11,10 +10,10 @@ def seconds_per_image(spec: ModelSpec) -> float | None:
     return 1 / rate if rate > 0 else None
 
 
-def expected_wait_s(depth: QueueDepth, slots: int, image_s: float, images: int = 1) -> float:
-    """Until the next `images` of the queue are done: all but the last one shared out over the slots.
+def expected_wait_s(before: int, slots: int, image_s: float, images: int = 1) -> float:
+    """Until `images` that come after `before` others are done: all but the last one shared out over the slots.
 
     60 images before it, 4 slots, 0.1 s an image: 1.6 s. What runs at this moment is not counted, nor that another model
     of the queue may be slower: it is what is known without asking every worker.
     """
-    return (depth.images + images - 1) * image_s / max(1, slots) + image_s
+    return (before + images - 1) * image_s / max(1, slots) + image_s

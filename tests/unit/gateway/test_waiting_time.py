@@ -2,7 +2,6 @@
 
 import pytest
 
-from contract.ledger import QueueDepth
 from contract.messages import Failure, FailureCode
 from producer.gateway.errors import ImageFailed, status_of
 from producer.gateway.waiting_time import expected_wait_s, seconds_per_image
@@ -14,7 +13,7 @@ from tests.support.builders import spec
     [(0, 1, 1, 0.5, 0.5), (60, 1, 4, 0.1, 1.6), (10, 1, 1, 1.0, 11.0), (5, 1, 0, 1.0, 6.0), (0, 5, 2, 1.0, 3.0)],
 )
 def test_expected_wait(before: int, images: int, slots: int, image_s: float, expected_s: float) -> None:
-    assert expected_wait_s(QueueDepth(1, before, 3.0), slots, image_s, images) == pytest.approx(expected_s)
+    assert expected_wait_s(before, slots, image_s, images) == pytest.approx(expected_s)
 
 
 @pytest.mark.parametrize(
