@@ -148,7 +148,10 @@ def _lose_doorbells(world: World, draw: random.Random) -> Struck | None:
     for queue in _queues(world):
         for _ in range(draw.randint(1, _LOST)):
             end = draw.choice((world.client.lpop, world.client.rpop))
-            lost += end(queue) is not None
+            try:
+                lost += end(queue) is not None
+            except UnicodeDecodeError:  # garbage, and gone all the same
+                lost += 1
     return Struck(f"{lost} of them") if lost else None
 
 
