@@ -6,23 +6,41 @@ submits once. docs/protocol.md has the fields, and an example that a test sends 
 
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from contract.messages import Identifier, ImageRef, JobOptions, Message
+from contract.references import looks_like_address
 
 #: The task's name, and that of the queue that it is sent to.
 SUBMIT_TASK: Final = "vedette.submit"
 #: Of one message, which a worker reads as a whole.
 SUBMIT_IMAGES_MAX: Final = 10_000
 
-Text = Annotated[str, Field(min_length=1)]
-AbsolutePath = Annotated[str, Field(pattern=r"^/[^\x00]*$")]
+
+def _speakable(text: str) -> str:
+    """JSON can spell halves of characters, which nobody can store."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("expected text that UTF-8 can carry") from None
+    return text
+
+
+def _place(text: str) -> str:
+    """Which addresses are open, the settings of workers say."""
+    if "\0" in text or not (text.startswith("/") or looks_like_address(text)):
+        raise ValueError("expected an absolute path, or an address such as https://host/a.jpg")
+    return text
+
+
+Text = Annotated[str, Field(min_length=1), AfterValidator(_speakable)]
+Place = Annotated[str, AfterValidator(_speakable), AfterValidator(_place)]
 
 
 class SubmitImage(Message):
     """One image: its place, and what to call it in the results. A bare string is both."""
 
-    uri: AbsolutePath
+    uri: Place
     name: Text
 
     @model_validator(mode="before")

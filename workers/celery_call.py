@@ -63,6 +63,8 @@ def _call(about: Mapping[str, Any], args: Any, kwargs: Any, extras: Mapping[str,
     task, call_id = about.get("task"), about.get("id")
     if not isinstance(task, str) or not isinstance(call_id, str) or not task or not call_id:
         raise MessageError(f"task or id is no text (got {task!r:.60}, {call_id!r:.60})")
+    if not call_id.isascii():
+        raise MessageError(f"id is no UUID, nor like one (got {call_id!r:.60})")
     if not isinstance(args, list):
         raise MessageError(f"args is no list (got {args!r:.60})")
     return Call(task, call_id, args, _object(kwargs, "kwargs"), extras)

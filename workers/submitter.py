@@ -179,6 +179,7 @@ class Submitter:
     def _reject(self, call: Call, code: str, why: str) -> Answered:
         """Where the caller finds it, if it said where. What was accepted under that id stays as it is."""
         job = _job_of(call)
+        why = why.encode(errors="backslashreplace").decode()  # it may quote what nobody can store
         there = self._submissions.get(job) if job is not None else None
         if job is not None and (there is None or there.state != "accepted"):
             self._submissions.answer(job, Submission(state="rejected", id=call.id, code=code, message=why))

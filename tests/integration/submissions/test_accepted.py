@@ -13,7 +13,7 @@ from contract.messages import ImageRef
 from contract.submit_message import SUBMIT_IMAGES_MAX, SUBMIT_TASK, Submission
 from tests.support.builders import DIGEST, advert, options, spec
 from tests.support.protocol import documented_patterns
-from workers.submitter import NotYet
+from workers.submitter import NotYet, Submitter
 
 pytestmark = pytest.mark.integration
 
@@ -41,6 +41,17 @@ def test_a_submission_becomes_a_job(send, answer, submissions, ledger, redis_cli
         ImageRef(index=0, name="/in/a.jpg", uri="/in/a.jpg"),
         ImageRef(index=1, name="second", uri="/in/b.jpg"),
     )
+
+
+@pytest.mark.usefixtures("fleet")
+def test_addresses_that_the_operator_has_opened(send, app, ledger, registry, submissions, settings):
+    opened = settings.model_copy(update={"image_hosts": ("img.example",)})
+    send(images=["https://img.example/a.jpg", "file:///in/caf%E9.jpg"])
+
+    Submitter(app, ledger, registry, submissions, opened).answer(submissions.oldest())
+
+    (task,) = ledger.tasks("j1")
+    assert [image.uri for image in ledger.images_left(task)] == ["https://img.example/a.jpg", "file:///in/caf%E9.jpg"]
 
 
 @pytest.mark.usefixtures("fleet")

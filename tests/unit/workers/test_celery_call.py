@@ -80,6 +80,7 @@ REFUSED = {
     "args object": (element([{}, KWARGS, {}], TWO), "args is no list"),
     "embed list": (element([[], KWARGS, [1]], TWO), "embed is no object"),
     "id null": (element([[], KWARGS, {}], {**TWO, "id": None}), "task or id"),
+    "id of half a character": (element([[], KWARGS, {}], {**TWO, "id": "\ud800"}), "id is no UUID"),
     "task list": (element([[], KWARGS, {}], {**TWO, "task": ["x"]}), "task or id"),
 }
 
