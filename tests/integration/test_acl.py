@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+import httpx
 import pytest
 import redis
 
@@ -9,7 +10,10 @@ from contract import keys
 from contract.ledger import Attempt, PutBack
 from contract.submit_message import SUBMIT_TASK
 from producer import Client, InvalidArgument
+from producer.gateway.api_keys import ApiKey, digest
 from tests.support.builders import advert, found, not_processed, spec
+from tests.support.gateway import PlayedWorker, running_gateway
+from tests.support.images import encode, scene
 from tests.support.recipes import access_recipes, make_users, url_of
 
 pytestmark = pytest.mark.integration
@@ -85,6 +89,8 @@ def test_a_producer_can_do_all_that_a_client_does(producer, ledger, redis_client
     assert len(producer.fleet()) == 1
     with pytest.raises(InvalidArgument):
         producer.submit([], model="defects-small")
+    uploaded = producer.upload(encode(scene(seed=1), "PNG"))
+    assert producer.submit([("scene", uploaded)], model="defects-small").status().total == 1
 
     assert denied(redis_client) == []
 
@@ -109,6 +115,32 @@ def test_a_producer_in_another_language_can_send_and_read_the_answer(connection,
     producer.lpush(SUBMIT_TASK, "{}")
 
     assert producer.get(keys.submission("j1")) == "{}"
+
+
+def test_a_gateway_is_a_producer(settings, registry, redis_client):
+    registry.publish_model(spec())
+    registry.publish_advert(advert(queues=[QUEUE]))
+    guarded = settings.model_copy(update={"redis_url": url_of("producer", settings.redis_url)})
+    caller = ApiKey(name="line-3", sha256=digest("vdt_line"), rate_per_minute=100, max_queued_images=10)
+    headers = {"Authorization": "Bearer vdt_line"}
+
+    with (
+        running_gateway(guarded, api_keys=(caller,)) as url,
+        httpx.Client(base_url=url, timeout=20, headers=headers) as http,
+        PlayedWorker(settings),
+    ):
+        asked = {"images": ["/in/a.jpg"], "model": "defects-small"}
+        again = {"Idempotency-Key": "same"}
+        job = http.post("/v1/jobs", json=asked, headers=again).raise_for_status().json()["id"]
+        assert http.post("/v1/jobs", json=asked, headers=again).raise_for_status().json()["id"] == job
+        assert '"done"' in http.get(f"/v1/jobs/{job}/results", params={"follow": True}).raise_for_status().text
+        for path in (f"/v1/jobs/{job}", "/v1/models", "/v1/fleet", "/readyz"):
+            http.get(path).raise_for_status()
+        http.post("/v1/jobs", json=asked).raise_for_status()  # counts what ended
+        http.delete(f"/v1/jobs/{job}")
+        assert http.post("/v1/jobs", json={**asked, "model": "nobody"}, headers=again).status_code >= 400
+
+    assert denied(redis_client) == []
 
 
 COMMON = [
@@ -143,6 +175,8 @@ FORBIDDEN = {
         ("HGETALL", keys.REJECTS),
         ("HGETALL", keys.learned("digest", "1g")),
         ("HGETALL", "unacked"),
+        ("DEL", keys.job("j1")),
+        ("SET", keys.job("j1"), "x"),
         ("BRPOP", QUEUE, "1"),
         ("RPOP", QUEUE),
         ("DEL", QUEUE),
