@@ -60,7 +60,7 @@ class Access:
             return int(self._take([keys.gateway_rate(caller.name)], [caller.rate_per_minute]))
 
 
-def caller_of(request: Request) -> ApiKey | None:
+async def caller_of(request: Request) -> ApiKey | None:
     caller: ApiKey | None = getattr(request.state, "caller", None)
     return caller
 

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Final
 
+from anyio import to_thread
 from fastapi import Depends, FastAPI
 from fastapi.security import HTTPBearer
 
@@ -51,6 +52,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        to_thread.current_default_thread_limiter().total_tokens = limits.threads
         yield
         backend.close()
 

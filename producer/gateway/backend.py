@@ -132,7 +132,8 @@ class Backend:
             self.counters.streams.set(self._open_streams)
 
 
-def backend_of(request: Request) -> Backend:
+# `async`, for FastAPI would ask for a thread otherwise, and a request would wait for it before it is looked at.
+async def backend_of(request: Request) -> Backend:
     backend: Backend = request.app.state.backend
     return backend
 

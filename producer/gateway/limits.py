@@ -27,6 +27,8 @@ class Limits:
     header_bytes: int = 32 * 1024
     #: Places of the order of completion that one `GET …/results` reads without `follow`.
     results: int = 10_000
+    #: Calls of Redis at once. More of them only take the interpreter from the event loop, and so from who listens.
+    threads: int = 8
     #: Requests that are answered for as long as a job runs: `follow` and `events`.
     streams: int = 100
 
