@@ -8,6 +8,7 @@ from typing import Any, Final, assert_never
 
 import psutil
 from celery import Celery
+from redis.client import NEVER_DECODE
 
 from contract import keys
 from contract.doorbell import ring
@@ -147,11 +148,9 @@ def _lose_doorbells(world: World, draw: random.Random) -> Struck | None:
     lost = 0
     for queue in _queues(world):
         for _ in range(draw.randint(1, _LOST)):
-            end = draw.choice((world.client.lpop, world.client.rpop))
-            try:
-                lost += end(queue) is not None
-            except UnicodeDecodeError:  # garbage, and gone all the same
-                lost += 1
+            # Not decoded: garbage that is no text would leave its answer in the connection, for the next command.
+            pop = draw.choice(("LPOP", "RPOP"))
+            lost += world.client.execute_command(pop, queue, **{NEVER_DECODE: []}) is not None
     return Struck(f"{lost} of them") if lost else None
 
 
