@@ -44,7 +44,8 @@ def test_a_slot_that_is_killed_at_work_costs_an_attempt_and_no_image(new_yard, s
     results = job.finished(60)
     assert sorted(results) == list(range(12))
     assert all(result.ok for result in results.values())
-    assert verdicts(new_yard, job) == ["crash", None]
+    # With a lease of three seconds, the reconciler of a busy machine may be first; the lab has the default.
+    assert verdicts(new_yard, job) in (["crash", None], ["lost", None])
     assert {result.attempts for result in results.values()} == {1, 2}
     # And the worker lives on with a new slot
     assert worker.process.poll() is None
@@ -124,8 +125,8 @@ def test_a_task_that_kills_every_slot_is_given_up_with_its_history(new_yard, slo
 
     results = job.finished(30)
 
-    assert set(verdicts(new_yard, job)) == {"crash"}
-    assert "crash" in {result.failure.code for result in results.values() if not result.ok}
+    assert set(verdicts(new_yard, job)) <= {"crash", "lost"}
+    assert {result.failure.code for result in results.values() if not result.ok} & {"crash", "lost"}
     assert worker.process.poll() is None
 
 
