@@ -115,13 +115,14 @@ def _fetch(order: _Order, zoo_base: str | None) -> Staged:
         staged = replace(staged, source=str(path.resolve()))
     else:
         zoo = load_zoo(zoo_base)
-        if order.source not in zoo.models:
+        name = zoo.named(order.source)
+        if name is None:
             like = zoo.like(order.source)
             raise ModelSourceError(
                 f"{order.source}: no such file or directory, and no model of the zoo has this name"
                 + (f"; the zoo has {', '.join(like[:5])}" if like else "")
             )
-        address = zoo.address(order.source)
+        address = zoo.address(name)
         _remote(replace(order, source=address, shown=shown_address(address)))
         staged = Staged(order.into, shown_address(address), zoo.license, zoo.labels)
     return staged

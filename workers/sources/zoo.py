@@ -19,6 +19,14 @@ class Zoo:
     def address(self, name: str) -> str:
         return f"{self.base.rstrip('/')}/{self.models[name]}/{name}.tar.gz"
 
+    def named(self, text: str) -> str | None:
+        """The model that `text` names, whole or without the dataset and the machine it was trained on: the beginning of
+        one name only, up to an underscore."""
+        if text in self.models:
+            return text
+        begun = [name for name in self.models if name.startswith(f"{text}_")]
+        return begun[0] if len(begun) == 1 else None
+
     def like(self, name: str) -> list[str]:
         """Names of the zoo that may have been meant."""
         parts = [model for model in self.models if name in model]

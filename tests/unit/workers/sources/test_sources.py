@@ -110,7 +110,7 @@ def test_a_model_of_the_zoo_by_name(served, staging):
 @pytest.mark.parametrize(
     ("source", "says"),
     [
-        ("ssd_mobilenet_v2_320x320", f"the zoo has {ZOO_NAME}"),
+        ("ssd_mobilenet_v2", "the zoo has ssd_mobilenet_v2_"),
         ("efficientdet_d9_coco17_tpu-32", "the zoo has efficientdet_d"),
         ("./nowhere", "no such file or directory"),
         ("file:///no/where", "no such file or directory"),
@@ -270,3 +270,18 @@ def test_the_zoo_is_toml_that_can_be_read_without_us():
     content = tomllib.loads((Path(__file__).parents[4] / "workers/sources/zoo.toml").read_text(encoding="utf-8"))
 
     assert content["license"] == "Apache-2.0"
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("ssd_mobilenet_v2_320x320_coco17_tpu-8", "ssd_mobilenet_v2_320x320_coco17_tpu-8"),
+        ("ssd_mobilenet_v2_320x320", "ssd_mobilenet_v2_320x320_coco17_tpu-8"),
+        ("efficientdet_d0", "efficientdet_d0_coco17_tpu-32"),
+        ("ssd_mobilenet_v2", None),  # of several
+        ("ssd_mobilenet_v2_320x32", None),
+        ("", None),
+    ],
+)
+def test_a_model_of_the_zoo_is_named_by_the_part_that_tells_it_from_others(text, name):
+    assert load_zoo().named(text) == name
