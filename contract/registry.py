@@ -4,6 +4,7 @@ Writers are workers alone. An advert lives a few seconds past its last refresh, 
 model stays known for `registry_lifetime` after the last worker saw it: a fleet that sleeps at night keeps its models.
 """
 
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Literal
 
@@ -68,16 +69,15 @@ class Registry:
 
     def model(self, name: str) -> ModelSpec:
         """The model called `name`, `name@version` or `name@latest`; ModelUnknown lists what there is."""
-        wanted, _, version = name.partition("@")
         known = self.models()
-        matching = [spec for spec in known if spec.name == wanted and version in ("", "latest", spec.version)]
-        if not matching:
+        meant = spec_named(name, known)
+        if meant is None:
             there_is = ", ".join(spec.ref for spec in known)
             raise ModelUnknown(
                 f"unknown model {name!r}. "
                 + (f"Known: {there_is}." if there_is else "No model is registered: has a worker ever been started?")
             )
-        return matching[-1]
+        return meant
 
     def forget_model(self, ref: str) -> None:
         """Takes the model off the list. A worker that still has it in its store publishes it again."""
@@ -141,6 +141,13 @@ class Registry:
         """By Redis' clock, as in the ledger: those of two machines may be days apart."""
         seconds, microseconds = self._redis.time()
         return int(seconds) + int(microseconds) / 1e6
+
+
+def spec_named(name: str, specs: Iterable[ModelSpec]) -> ModelSpec | None:
+    """Of `specs`, the one that `name` (its latest version), `name@version` or `name@latest` means; None for none."""
+    wanted, _, version = name.partition("@")
+    matching = [spec for spec in specs if spec.name == wanted and version in ("", "latest", spec.version)]
+    return max(matching, key=lambda spec: version_order(spec.version), default=None)
 
 
 def _read_spec(text: str) -> ModelSpec | None:

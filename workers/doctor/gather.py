@@ -17,7 +17,7 @@ from contract.capability import Capability
 from contract.connection import connect, reachable
 from contract.errors import ModelBroken, ModelUnknown, RedisUnreachable
 from contract.model_spec import ModelSpec
-from contract.registry import Registry, version_order
+from contract.registry import Registry, spec_named
 from contract.settings import Settings
 from contract.urls import shown_url
 from workers.doctor.examine import capability_of, cpu_of
@@ -116,12 +116,11 @@ def gather_redis(settings: Settings) -> RedisFacts:
 
 def find_model(name: str, settings: Settings) -> tuple[ModelSpec, bool]:
     """The latest of `name`, or `name@version`, of the store, else of the registry; and whether the store has it."""
-    wanted, _, version = name.partition("@")
     store = ModelStore(settings)
     there = [*store.specs()]
-    matching = [spec for spec in there if spec.name == wanted and version in ("", "latest", spec.version)]
-    if matching:
-        return max(matching, key=lambda spec: version_order(spec.version)), True
+    meant = spec_named(name, there)
+    if meant is not None:
+        return meant, True
     try:
         with connect(settings, patient=False) as client, reachable(settings):
             return Registry(client, settings).model(name), False

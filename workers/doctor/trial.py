@@ -1,18 +1,16 @@
 """Try a model in a process of its own, which may die of it, and collect what is seen."""
 
 import json
-import os
 import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
-import workers
 from contract.capability import Capability
 from workers.doctor.facts import Trial
+from workers.isolation.watch import child_environment
 from workers.preflight.evidence import Evidence, parse_stages
-from workers.startup import thread_environment
 
 _STDERR_TAIL_BYTES: Final = 16 * 1024
 
@@ -28,13 +26,11 @@ def run_trial(directory: Path, batch: int, capability: Capability, timeout: time
         "threads": capability.threads,
         "share_bytes": capability.memory_per_slot_bytes,
     }
-    # Where our own package came from, whatever put it on the path.
-    path = os.pathsep.join(filter(None, [str(Path(workers.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]))
     timeout_s = timeout.total_seconds()
     try:
         child = subprocess.run(
             [sys.executable, "-P", "-m", "workers.doctor.trial_child", json.dumps(asked)],
-            env={**os.environ, **thread_environment(capability.threads), "PYTHONPATH": path},
+            env=child_environment(capability.threads),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=timeout_s,

@@ -87,7 +87,7 @@ def run_isolated(module: str, request: str, *, budget_bytes: int, threads: int, 
             stdin=asked,
             stdout=said,
             stderr=noise,
-            env=_environment(threads),
+            env=child_environment(threads),
             start_new_session=True,
         )
         look = _Look(budget_bytes)
@@ -159,7 +159,7 @@ class _Look:
         )
 
 
-def _environment(threads: int) -> dict[str, str]:
+def child_environment(threads: int) -> dict[str, str]:
     """As a slot's, and this very Vedette first on the path."""
     path = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH", "")]))
     return {**os.environ, **thread_environment(threads), "PYTHONPATH": path}

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import click
 
-from contract.errors import ModelUnknown
 from contract.settings import load_settings
 from vedette.errors import needs_extra
 
@@ -19,12 +18,9 @@ def models_export(model: str, target: Path) -> None:
     the SavedModel of it, and a store takes the directory as it is.
     """
     with needs_extra("worker", "vedette models export"):
-        from vedette.own_store import own_spec
+        from vedette.own_store import spec_in_store
         from workers.store import ModelStore
-    spec = own_spec(model)
+    spec = spec_in_store(model)
     store = ModelStore(load_settings())
-    if spec is None:
-        there_is = ", ".join(each.ref for each in store.specs()) or "nothing"
-        raise ModelUnknown(f"unknown model {model!r}: the store {store.root} has {there_is}")
     store.export(spec.ref, target)
     click.echo(f"{spec.ref} is copied to {target}")

@@ -5,7 +5,6 @@ import sys
 
 import click
 
-from contract.errors import ModelUnknown
 from contract.settings import load_settings
 from vedette.amount import Amount
 from vedette.effort import effort_option
@@ -28,15 +27,12 @@ def models_profile(model: str, memory: int | None, threads: int | None, effort: 
     """
     with needs_extra("worker", "vedette models profile"):
         from vedette.adding import Narration, slot_threads
-        from vedette.own_store import own_spec
+        from vedette.own_store import spec_in_store
         from workers.adding.add import tell_load
         from workers.profile import EFFORTS, profile, with_profile
         from workers.store import ModelStore
     store = ModelStore(load_settings())
-    spec = own_spec(model)
-    if spec is None:
-        there_is = ", ".join(each.ref for each in store.specs()) or "nothing"
-        raise ModelUnknown(f"unknown model {model!r}: the store {store.root} has {there_is}")
+    spec = spec_in_store(model)
     if not dry_run:
         store.check_writable()
     _, directory = store.find(spec.ref, spec.digest)
