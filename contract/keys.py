@@ -71,6 +71,10 @@ def advert(node: str) -> str:
     return f"{PREFIX}advert:{node}"
 
 
+def vitals(node: str) -> str:
+    return f"{PREFIX}vitals:{node}"
+
+
 def learned(digest: str, worker_class: str) -> str:
     """`digest` without its `sha256:`, so that a colon separates the parts of a key and nothing else."""
     return f"{PREFIX}learned:{digest.removeprefix('sha256:')}:{worker_class}"

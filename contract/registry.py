@@ -4,7 +4,7 @@ Writers are workers alone. An advert lives a few seconds past its last refresh, 
 model stays known for `registry_lifetime` after the last worker saw it: a fleet that sleeps at night keeps its models.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Literal
 
@@ -17,6 +17,7 @@ from contract.errors import ModelUnknown
 from contract.model_spec import ModelSpec
 from contract.queues import queue_name
 from contract.settings import Settings
+from contract.vitals import Vitals, read_vitals
 
 
 class Advert(BaseModel):
@@ -88,26 +89,43 @@ class Registry:
 
     # Adverts
 
-    def publish_advert(self, advert: Advert) -> None:
+    def publish_advert(self, advert: Advert, vitals: Vitals | None = None) -> None:
+        """Refreshes the advert, and with it what the worker says of itself now."""
         now_s = self._now_s()
         with self._redis.pipeline(transaction=True) as pipe:
             pipe.set(keys.advert(advert.node), advert.model_dump_json(), px=self._settings.advert_lifetime)
             pipe.zadd(keys.ADVERTS, {advert.node: now_s})
             pipe.pexpire(keys.ADVERTS, self._settings.registry_lifetime)
+            if vitals is not None:
+                pipe.set(keys.vitals(vitals.node), vitals.model_dump_json(), px=self._settings.advert_lifetime)
             pipe.execute()
 
     def withdraw_advert(self, node: str) -> None:
-        self._redis.delete(keys.advert(node))
+        self._redis.delete(keys.advert(node), keys.vitals(node))
         self._redis.zrem(keys.ADVERTS, node)
 
     def adverts(self) -> list[Advert]:
         """The workers that live now, by node name."""
+        return [advert for advert, _ in self._living([keys.advert])]
+
+    def fleet(self) -> list[tuple[Advert, Vitals | None]]:
+        """The workers that live now, by node name, and what each says of itself; None: its Vedette is an older one.
+
+        Two round trips, however many they are.
+        """
+        return [(advert, read_vitals(texts[0])) for advert, texts in self._living([keys.advert, keys.vitals])]
+
+    def _living(self, spelled: Sequence[Callable[[str], str]]) -> list[tuple[Advert, list[str | None]]]:
+        """Of each node that lives, its advert, which is the first that is `spelled`, and the texts of the others."""
         nodes: list[str] = self._redis.zrange(keys.ADVERTS, 0, -1)
-        texts = self._redis.mget([keys.advert(node) for node in nodes]) if nodes else []
-        gone = [node for node, text in zip(nodes, texts, strict=True) if text is None]
-        self._forget(keys.ADVERTS, gone)
-        adverts = [_read_advert(text) for text in texts if text is not None]
-        return sorted((advert for advert in adverts if advert is not None), key=lambda advert: advert.node)
+        if not nodes:
+            return []
+        texts = self._redis.mget([spell(node) for node in nodes for spell in spelled])
+        of_each = [texts[start : start + len(spelled)] for start in range(0, len(texts), len(spelled))]
+        self._forget(keys.ADVERTS, [node for node, (first, *_) in zip(nodes, of_each, strict=True) if first is None])
+        adverts = [(_read_advert(first), others) for first, *others in of_each if first is not None]
+        living = [(advert, others) for advert, others in adverts if advert is not None]
+        return sorted(living, key=lambda each: each[0].node)
 
     # Queues
 

@@ -271,6 +271,7 @@ class AttemptRun:
             raise self.lease.lost(recorded)
         self.failed += sum(not result.ok for _, result in results)
         self.succeeded += sum(result.ok for _, result in results)
+        self.slot.memory.box.count(claim.options.model, len(results))
 
 
 def _as_decoded(readable: Readable, pixels: Pixels) -> Readable:

@@ -6,11 +6,14 @@ a file in the directory of the black boxes.
 
 import atexit
 import shutil
+import time
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from contract.capability import Capability
+from contract.vitals import Kill
 from workers.memory.blackbox import make_directory
 
 _LEAVING: Final = "leaving"
@@ -25,6 +28,10 @@ class Findings:
     boxes: Path
     #: Queues that this worker no longer serves although its capability satisfies them, and why. Main process only.
     withdrawn: dict[str, str] = field(default_factory=dict)
+    #: Slots that died at work, by who ended them. Main process only.
+    kills: Counter[Kill] = field(default_factory=Counter)
+    #: By the monotonic clock.
+    started_s: float = field(default_factory=time.monotonic)
 
     @property
     def leaving(self) -> bool:

@@ -71,13 +71,14 @@ def open_slot(**_signal: Any) -> None:
 def _make(settings: Settings, found: Findings) -> Slot:
     share_bytes = found.capability.memory_per_slot_bytes
     desk = office(celery.current_app, connect(settings), settings, found.capability)
+    memory = SlotMemory(found.boxes, share_bytes, desk.learned, settings.task_timeout)
     return Slot(
         settings=settings,
         office=desk,
         lease_ledger=Ledger(connect(settings, patient=False), settings),
-        models=LoadedModels(ModelStore(settings), share_bytes),
+        models=LoadedModels(ModelStore(settings), share_bytes, memory.box.hold),
         blobs=Blobs(connect(settings, binary=True), settings),
-        memory=SlotMemory(found.boxes, share_bytes, desk.learned, settings.task_timeout),
+        memory=memory,
     )
 
 

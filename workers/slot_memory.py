@@ -52,7 +52,9 @@ class SlotMemory:
     def attempt(self, claim: Claim) -> Iterator[None]:
         """For the time of one attempt the box tells of it, and its deadline counts."""
         self._begun_s = time.monotonic()
-        self.box.begin(claim.job, claim.task, claim.attempt, claim.batch_size)
+        self.box.begin(
+            *(claim.job, claim.task, claim.attempt, claim.batch_size), model=claim.options.model, queue=claim.queue
+        )
         self._guard.set_deadline(self._begun_s + _HARD * self._timeout_s)
         try:
             yield

@@ -4,7 +4,7 @@ Celery tells of the death (`workers.request`); the black box, the exit signal an
 is lost when Redis is away at that moment: the case is kept and tried again, and the lease runs out anyway.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from contract.doorbell import ring
 from contract.ledger import TaskRecord
 from contract.messages import DetectMessage
 from contract.outage import RedisTrouble
+from contract.vitals import Kill
 from workers.closing import Office, Settled, settle
 from workers.ladder import Mishap
 from workers.memory.blackbox import Entry, read_all, read_entry, remove
@@ -38,8 +39,16 @@ class _Case:
 
 
 class Undertaker:
-    def __init__(self, office: Office, boxes: Path, node: str, withdraw: Callable[[str, str], object]) -> None:
-        """`withdraw(queue, why)` stops the worker from taking work from a queue, at once."""
+    def __init__(
+        self,
+        office: Office,
+        boxes: Path,
+        node: str,
+        withdraw: Callable[[str, str], object],
+        kills: Counter[Kill] | None = None,
+    ) -> None:
+        """`withdraw(queue, why)` stops the worker from taking work from a queue, at once. `kills` is counted up."""
+        self.kills: Counter[Kill] = Counter() if kills is None else kills
         self._office = office
         self._boxes = boxes
         self._node = node
@@ -54,6 +63,7 @@ class Undertaker:
         """What follows for the task that it had; None when that is not known yet, or nothing does."""
         entry = read_entry(self._boxes, pid) if pid is not None else None
         death = classify(self._evidence(entry, celerys_text))
+        self.kills[death.by] += 1
         if pid is not None:
             remove(self._boxes, pid)
         if entry is not None:

@@ -10,6 +10,7 @@ from contract import keys
 from contract.errors import ModelUnknown
 from contract.registry import Registry
 from contract.settings import Settings
+from contract.vitals import Vitals
 from tests.support.builders import advert, image_refs, options, spec
 from tests.support.protocol import documented_patterns
 from tests.support.wait import wait_until
@@ -222,3 +223,45 @@ def test_times_are_redis_own_whatever_the_clock_here(registry, redis_client, mon
         [(_, score)] = redis_client.zrange(key, 0, -1, withscores=True)
         assert abs(score / per_s - now_s) < 60
     assert registry.queues_in_use() == redis_client.zrange(keys.QUEUES, 0, -1)
+
+
+# Vitals
+
+
+def test_a_fleet_is_adverts_with_what_each_worker_says_of_itself(registry):
+    small, large = advert("small@yard", memory="1g"), advert("large@yard", memory="8g")
+    vitals = Vitals(node="small@yard", slots_busy=1)
+
+    registry.publish_advert(small, vitals)
+    registry.publish_advert(large)
+
+    assert registry.fleet() == [(large, None), (small, vitals)]
+    assert registry.adverts() == [large, small]
+
+
+def test_vitals_live_as_long_as_the_advert(registry, redis_client, settings):
+    registry.publish_advert(advert("small@yard"), Vitals(node="small@yard"))
+
+    left_ms = redis_client.pttl(keys.vitals("small@yard"))
+    assert 0 < left_ms <= settings.advert_lifetime.total_seconds() * 1000
+    registry.withdraw_advert("small@yard")
+    assert registry.fleet() == []
+    assert redis_client.exists(keys.vitals("small@yard")) == 0
+
+
+def test_a_thousand_workers_are_two_commands(registry, redis_client):
+    for number in range(1000):
+        registry.publish_advert(advert(f"w{number}@yard"), Vitals(node=f"w{number}@yard"))
+    before = redis_client.info("commandstats")
+
+    fleet = registry.fleet()
+
+    after = redis_client.info("commandstats")
+    calls = {name: stats["calls"] - before.get(name, {"calls": 0})["calls"] for name, stats in after.items()}
+    assert len(fleet) == 1000
+    assert all(vitals is not None for _, vitals in fleet)
+    assert {name: count for name, count in calls.items() if count} == {
+        "cmdstat_zrange": 1,
+        "cmdstat_mget": 1,
+        "cmdstat_info": 1,
+    }

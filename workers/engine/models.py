@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from contract.memory import MIB
@@ -18,7 +19,11 @@ RUNTIME_BYTES = 190 * MIB
 
 
 class LoadedModels:
-    def __init__(self, store: ModelStore, share_bytes: int) -> None:
+    def __init__(
+        self, store: ModelStore, share_bytes: int, on_change: Callable[[list[str]], object] | None = None
+    ) -> None:
+        """`on_change` is told what is loaded, `name@version`, least recently used first."""
+        self._on_change = on_change
         self._store = store
         self._share_bytes = share_bytes
         self._loaded: OrderedDict[str, SavedModel] = OrderedDict()
@@ -47,6 +52,9 @@ class LoadedModels:
         except BaseException:
             self._store.release(digest)
             raise
+        finally:
+            if self._on_change is not None:
+                self._on_change([model.spec.ref for model in self._loaded.values()])
         return self._loaded[digest]
 
 

@@ -18,8 +18,8 @@ import tempfile
 import threading
 import time
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -43,6 +43,9 @@ class Entry:
     job: str = ""
     task: str = ""
     attempt: int = 0
+    #: Its model, `name@version`, and the queue that it came from.
+    model: str = ""
+    queue: str = ""
     stage: Stage = "idle"
     #: Indexes of the images that are held now, as in ImageRef: those that a death is about.
     batch: tuple[int, ...] = ()
@@ -61,6 +64,10 @@ class Entry:
     #: What admission granted on top of `anon_at_promise_bytes`; 0 without a running batch.
     promised_bytes: int = 0
     anon_at_promise_bytes: int = 0
+    #: Models that are loaded, `name@version`, least recently used first.
+    models: tuple[str, ...] = ()
+    #: Images that this process has done, by model.
+    done: Mapping[str, int] = field(default_factory=dict)
     #: Who ended the process on purpose; "" while it lives, and when somebody else did.
     ended_by: Literal["", "guard", "timeout"] = ""
     #: Wall clock of the last change.
@@ -90,9 +97,11 @@ class BlackBox:
     def entry(self) -> Entry:
         return self._entry
 
-    def begin(self, job: str, task: str, attempt: int, batch_size: int) -> None:
+    def begin(self, job: str, task: str, attempt: int, batch_size: int, *, model: str = "", queue: str = "") -> None:
         """An attempt begins."""
-        self._change(job=job, task=task, attempt=attempt, batch_size=batch_size, stage="load", batch=())
+        self._change(
+            job=job, task=task, attempt=attempt, batch_size=batch_size, model=model, queue=queue, stage="load", batch=()
+        )
 
     def enter(self, stage: Stage, batch: Sequence[int] | None = None) -> None:
         """Another stage of the attempt, with the images of `batch` from now on; None: as before."""
@@ -101,8 +110,20 @@ class BlackBox:
     def rest(self) -> None:
         """The attempt is over: nothing is held, nothing promised."""
         self._change(
-            job="", task="", attempt=0, batch_size=0, stage="idle", batch=(), promised_bytes=0, anon_at_promise_bytes=0
+            **dict.fromkeys(("job", "task", "model", "queue"), ""),
+            **dict.fromkeys(("attempt", "batch_size", "promised_bytes", "anon_at_promise_bytes"), 0),
+            stage="idle",
+            batch=(),
         )
+
+    def hold(self, models: Sequence[str]) -> None:
+        """These models are loaded from now on."""
+        self._change(models=tuple(models))
+
+    def count(self, model: str, images: int) -> None:
+        """So many more images are done."""
+        done = self._entry.done
+        self._change(done={**done, model: done.get(model, 0) + images})
 
     def promise(self, promised_bytes: int, anon_bytes: int) -> None:
         """Admission granted `promised_bytes` on top of `anon_bytes`; (0, 0) takes it back."""
@@ -195,7 +216,9 @@ def _whole(half: bytes) -> tuple[int, Entry] | None:
         return None
     try:
         fields = json.loads(text)
-        return number, Entry(**{**fields, "batch": _from_ranges(fields["batch"])})
+        return number, Entry(
+            **{**fields, "batch": _from_ranges(fields["batch"]), "models": tuple(fields["models"])},
+        )
     except (ValueError, TypeError, KeyError):
         return None  # of another version of Vedette
 

@@ -12,6 +12,7 @@ from typing import Final
 
 from contract.ledger.records import Verdict
 from contract.memory import GIB, MIB, format_bytes
+from contract.vitals import Kill
 from workers.memory.blackbox import Entry, Stage
 from workers.memory.oom import OomKiller
 
@@ -55,6 +56,7 @@ class Death:
     stage: Stage = "idle"
     #: Indexes of the images that were held.
     batch: tuple[int, ...] = ()
+    by: Kill = "unknown"
 
 
 def parse_worker_lost(text: str) -> tuple[int | None, int | None]:
@@ -91,9 +93,31 @@ def classify(evidence: DeathEvidence) -> Death:
     if victim:
         parts.append("another slot held more")
     detail = ", ".join(filter(None, parts))
+    by = killed_by(evidence, verdict)
     if entry is None:
-        return Death(verdict, detail, victim)
-    return Death(verdict, detail, victim, entry.stage, entry.batch)
+        return Death(verdict, detail, victim, by=by)
+    return Death(verdict, detail, victim, entry.stage, entry.batch, by)
+
+
+def killed_by(evidence: DeathEvidence, verdict: Verdict) -> Kill:
+    """
+    | it died of           | and                 | by                 |
+    |----------------------|---------------------|--------------------|
+    | its own last words   |                     | guard, timeout     |
+    | SIGKILL              | the verdict: memory | kernel             |
+    | SIGKILL              | another one         | signal: somebody   |
+    | another signal       |                     | signal             |
+    | an exit code         |                     | exit               |
+    | nothing that is seen |                     | unknown            |
+    """
+    ended_by = evidence.entry.ended_by if evidence.entry else ""
+    if ended_by == "guard" or evidence.exit_code == GUARD_EXIT:
+        return "guard"
+    if ended_by == "timeout" or evidence.exit_code == TIMEOUT_EXIT:
+        return "timeout"
+    if evidence.signal is None:
+        return "unknown" if evidence.exit_code is None else "exit"
+    return "kernel" if evidence.signal == signal.SIGKILL and verdict == "memory" else "signal"
 
 
 def _verdict(evidence: DeathEvidence) -> tuple[Verdict, str]:

@@ -72,8 +72,12 @@ def living_others(box: BlackBox) -> list[Entry]:
 
     One that ends itself lives until the kernel has taken its memory back, some ten milliseconds later.
     """
-    others = (entry for entry in read_all(box.directory) if entry.pid != box.entry.pid)
-    return [entry for entry in others if _lives(entry.pid)]
+    return [entry for entry in living(box.directory) if entry.pid != box.entry.pid]
+
+
+def living(boxes: Path) -> list[Entry]:
+    """What the slots of the directory `boxes` wrote that live now."""
+    return [entry for entry in read_all(boxes) if _lives(entry.pid)]
 
 
 def _lives(pid: int) -> bool:

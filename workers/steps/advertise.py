@@ -19,6 +19,7 @@ from contract.settings import load_settings
 from workers.findings import findings
 from workers.hardware.probe import describe, telling_features
 from workers.memory.blackbox import read_all
+from workers.monitor import Monitor
 from workers.store.watch import StoreWatch
 from workers.warm_up import WarmUp, warm_queue
 
@@ -47,6 +48,7 @@ class Advertise(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no
         self._redis_was_away = False
         self._open = False
         self._knows_its_store = False
+        self._monitor = Monitor(consumer.hostname, self._found)
         self._warm_up = WarmUp(self._found.boxes, self._settings.task_timeout.total_seconds())
 
     def start(self, consumer: Any) -> None:
@@ -88,7 +90,7 @@ class Advertise(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no
             self._publish_warm_ones()
             self._upkeeps += 1
             self._listen(consumer, self._wanted(consumer))
-            self._registry.publish_advert(self._advert(consumer))
+            self._registry.publish_advert(self._advert(consumer), self._monitor.vitals())
         except RedisTrouble as error:
             if not self._redis_was_away:
                 logger.warning("Redis is away: advert not refreshed (%s)", error)

@@ -42,7 +42,7 @@ class Undertake(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no
             logger.error("no longer takes work from %s: %s", queue, why)
 
         desk = office(consumer.app, client, settings, found.capability)
-        _undertaker = Undertaker(desk, found.boxes, consumer.hostname, withdraw)
+        _undertaker = Undertaker(desk, found.boxes, consumer.hostname, withdraw, found.kills)
         self._timer: Any = None
 
     def start(self, consumer: Any) -> None:

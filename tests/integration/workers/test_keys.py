@@ -32,7 +32,7 @@ def test_a_run_leaves_the_kinds_of_keys_that_it_is_about(keys_after_a_run):
     # Or the next tests would pass for a run that did nothing.
     kinds = {key.removeprefix(PREFIX).split(":")[0] for key in keys_after_a_run if key.startswith(PREFIX)}
 
-    assert {"job", "task", "model", "models", "queues", "advert", "adverts", "rejects"} <= kinds
+    assert {"job", "task", "model", "models", "queues", "advert", "adverts", "vitals", "rejects"} <= kinds
 
 
 def test_every_key_is_documented(keys_after_a_run):

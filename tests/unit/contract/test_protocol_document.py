@@ -13,6 +13,7 @@ from contract.messages import Detection, DetectMessage, FailureCode, ImageRef, I
 from contract.queues import requirement_of
 from contract.registry import Advert
 from contract.submit_message import Submission, SubmitMessage
+from contract.vitals import SlotVitals, Vitals
 from tests.support.protocol import PROTOCOL, documented_keys, documented_patterns
 
 ROOT = PROTOCOL.parents[1]
@@ -43,6 +44,7 @@ def first_column(text: str) -> list[str]:
         ("### JobOptions", JobOptions),
         ("### ImageRef", ImageRef),
         ("### Advert", Advert),
+        ("### Vitals", Vitals),
     ],
 )
 def test_every_field_of_a_message_is_in_its_table(heading: str, kind: type[BaseModel]) -> None:
@@ -54,6 +56,10 @@ def test_every_field_of_a_message_is_in_its_table(heading: str, kind: type[BaseM
     documented = first_column(section(heading))
 
     assert sorted(documented) == sorted(fields)
+
+
+def test_every_field_of_a_slot_is_told() -> None:
+    assert all(f"`{name}`" in section("### Vitals") for name in SlotVitals.model_fields)
 
 
 def test_every_field_of_a_result_is_in_its_table_in_the_order_of_its_line() -> None:

@@ -40,8 +40,13 @@ class Registry:
     def __init__(self):
         self.queues, self.published = list(QUEUES), 0
 
-    def publish_advert(self, _advert):
+    def publish_advert(self, _advert, _vitals):
         self.published += 1
+
+
+class Monitor:
+    def vitals(self):
+        return None
 
 
 class Watch:
@@ -54,7 +59,7 @@ def step(monkeypatch):
     step = Advertise.__new__(Advertise)
     step._registry, step._capability = Registry(), capability("3g", slots=1, threads=1)
     step._listening, step._upkeeps, step._redis_was_away, step._open = [], 0, False, True
-    step._watch = Watch()
+    step._watch, step._monitor = Watch(), Monitor()
     monkeypatch.setattr(step, "_publish_models", lambda _consumer: None)
     monkeypatch.setattr(step, "_publish_warm_ones", lambda: None)
     monkeypatch.setattr(step, "_wanted", lambda _consumer: list(step._registry.queues))

@@ -79,12 +79,17 @@ class ToldMemory:
     """The memory side of a slot: has room for `room` images, and for the model unless told otherwise."""
 
     def __init__(self):
-        self.box = SimpleNamespace(enter=lambda _stage, batch=None: self.held.append(batch))
+        self.box = SimpleNamespace(enter=lambda _stage, batch=None: self.held.append(batch), count=self.counted)
         self.held, self.fitted_batches = [], []
+        self.images = 0
         self.room, self.room_for_model = 1000, 1
         self.ever, self.comes = True, False
         self.ever_loads = False
         self.out_of_time = False
+
+    def counted(self, model, images):
+        assert model == options().model
+        self.images += images
 
     @contextmanager
     def attempt(self, _claim):
@@ -154,6 +159,7 @@ def test_every_image_gets_its_result_in_batches_as_large_as_asked(run):
     assert model_of(run).calls == [(4, 16, 24, 3), (4, 16, 24, 3)]
     assert sorted(run.slot.office.ledger.results) == list(range(8))
     assert (run.succeeded, run.failed) == (8, 0)
+    assert run.slot.memory.images == 8
     result = run.slot.office.ledger.results[3]
     assert (result.image, result.width, result.height, result.model) == ("3.png", 24, 16, "defects-small@1")
     assert (result.worker, result.batch_size, result.attempts) == ("w@yard", 4, 2)

@@ -76,6 +76,7 @@ def test_a_death_is_settled_with_what_the_black_box_knew(world):
     box(world.boxes)
 
     assert world.undertaker.slot_died("task", PID, KILLED) == "settled task"
+    assert world.undertaker.kills == {"signal": 1}
 
     [(task, mishap)] = world.settled
     assert task == world.ledger.tasks["task"]

@@ -193,3 +193,16 @@ def test_only_the_user_may_look_into_the_directory() -> None:
         assert stat.S_IMODE(directory.stat().st_mode) == 0o700
     finally:
         directory.rmdir()
+
+
+def test_models_and_images_outlive_an_attempt(box: BlackBox) -> None:
+    box.hold(["a@1", "b@2"])
+    box.begin("job", "task", 1, 8, model="b@2", queue="detect.any.1g")
+    box.count("b@2", 8)
+    box.count("b@2", 3)
+    assert (read(box).model, read(box).queue) == ("b@2", "detect.any.1g")
+
+    box.rest()
+
+    entry = read(box)
+    assert (entry.models, entry.done, entry.model, entry.queue) == (("a@1", "b@2"), {"b@2": 11}, "", "")

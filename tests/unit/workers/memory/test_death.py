@@ -198,7 +198,7 @@ def test_only_a_memory_death_has_a_victim() -> None:
 
 def test_what_was_held_goes_with_it() -> None:
     assert classify(DeathEvidence(SEGV, entry=entry())) == Death(
-        "crash", "SIGSEGV, 300 MiB of 2.0 GiB", stage="run", batch=(3, 4)
+        "crash", "SIGSEGV, 300 MiB of 2.0 GiB", stage="run", batch=(3, 4), by="signal"
     )
 
 
@@ -224,3 +224,22 @@ def test_billiard_still_says_it_so() -> None:
     for status, expected in ((-9, (9, None)), (-11, (11, None)), (86, (None, 86))):
         text = f"Worker exited prematurely: {common.human_status(status)} Job: 7."
         assert parse_worker_lost(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("evidence", "by"),
+    [
+        (DeathEvidence(exit_code=GUARD_EXIT), "guard"),
+        (DeathEvidence(KILL, entry=entry(ended_by="guard")), "guard"),
+        (DeathEvidence(exit_code=TIMEOUT_EXIT), "timeout"),
+        (DeathEvidence(KILL, entry=FULL, oom="group"), "kernel"),
+        (DeathEvidence(KILL, entry=FULL), "kernel"),
+        (DeathEvidence(KILL, entry=entry()), "signal"),
+        (DeathEvidence(SEGV, entry=FULL), "signal"),
+        (DeathEvidence(ILL), "signal"),
+        (DeathEvidence(exit_code=1), "exit"),
+        (DeathEvidence(), "unknown"),
+    ],
+)
+def test_who_ended_it(evidence: DeathEvidence, by: str) -> None:
+    assert classify(evidence).by == by
