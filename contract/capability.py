@@ -6,6 +6,7 @@ beyond TensorFlow itself. Most SavedModels are of that kind, and a worker's pref
 listens, so such a model has one queue for x86 and ARM machines alike.
 """
 
+from functools import cache
 from typing import Annotated, Final
 
 import archspec.cpu
@@ -70,6 +71,7 @@ class Capability(BaseModel):
     memory_limited_by: str = ""
 
 
+@cache
 def level_runs(machine_level: str, needed_level: str) -> bool:
     """Whether a machine of `machine_level` can run code built for `needed_level`."""
     if needed_level == ANY_CPU:
@@ -95,7 +97,12 @@ def shortfalls(capability: Capability, requirement: Requirement) -> list[str]:
 
 def satisfies(capability: Capability, requirement: Requirement) -> bool:
     """Whether a worker of this capability may listen to the queue of this requirement."""
-    return not shortfalls(capability, requirement)
+    # As `shortfalls`, without a word: a fleet asks this of each worker for each queue.
+    return (
+        capability.memory_per_slot_bytes >= requirement.memory_bytes
+        and level_runs(capability.cpu_level, requirement.cpu_level)
+        and not (requirement.cpu_features and requirement.cpu_features - _all_features(capability))
+    )
 
 
 def _all_features(capability: Capability) -> frozenset[str]:

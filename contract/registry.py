@@ -6,6 +6,7 @@ model stays known for `registry_lifetime` after the last worker saw it: a fleet 
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from typing import Literal
 
 import redis
@@ -39,7 +40,9 @@ class Advert(BaseModel):
 
 def serves(advert: Advert, requirement: Requirement) -> bool:
     """Whether the worker takes work from the queue of `requirement`."""
-    return satisfies(advert.capability, requirement) and queue_name(requirement) not in advert.withdrawn
+    return satisfies(advert.capability, requirement) and not (
+        advert.withdrawn and queue_name(requirement) in advert.withdrawn
+    )
 
 
 class Registry:
@@ -61,18 +64,16 @@ class Registry:
 
     def models(self) -> list[ModelSpec]:
         """Every known model, by name and version."""
-        refs: list[str] = self._redis.zrange(keys.MODELS, 0, -1)
-        texts = self._redis.mget([keys.model(ref) for ref in refs]) if refs else []
-        gone = [ref for ref, text in zip(refs, texts, strict=True) if text is None]
-        self._forget(keys.MODELS, gone)
-        specs = [spec for text in texts if text is not None and (spec := _read_spec(text)) is not None]
+        specs = self._specs(self._redis.zrange(keys.MODELS, 0, -1))
         return sorted(specs, key=lambda spec: (spec.name, version_order(spec.version)))
 
     def model(self, name: str) -> ModelSpec:
         """The model called `name`, `name@version` or `name@latest`; ModelUnknown lists what there is."""
-        known = self.models()
-        meant = spec_named(name, known)
+        refs: list[str] = self._redis.zrange(keys.MODELS, 0, -1)
+        namesakes = [ref for ref in refs if ref.partition("@")[0] == name.partition("@")[0]]
+        meant = spec_named(name, self._specs(namesakes))
         if meant is None:
+            known = self.models()
             there_is = ", ".join(spec.ref for spec in known)
             raise ModelUnknown(
                 f"unknown model {name!r}. "
@@ -86,6 +87,13 @@ class Registry:
             pipe.delete(keys.model(ref))
             pipe.zrem(keys.MODELS, ref)
             pipe.execute()
+
+    def _specs(self, refs: Sequence[str]) -> list[ModelSpec]:
+        """Those of `refs` that are known still and can be read."""
+        texts = self._redis.mget([keys.model(ref) for ref in refs]) if refs else []
+        gone = [ref for ref, text in zip(refs, texts, strict=True) if text is None]
+        self._forget(keys.MODELS, gone)
+        return [spec for text in texts if text is not None and (spec := _read_spec(text)) is not None]
 
     # Adverts
 
@@ -168,6 +176,8 @@ def spec_named(name: str, specs: Iterable[ModelSpec]) -> ModelSpec | None:
     return max(matching, key=lambda spec: version_order(spec.version), default=None)
 
 
+# A fleet is read over and over, every few seconds by who watches it, and hardly changes in between.
+@lru_cache(maxsize=1024)
 def _read_spec(text: str) -> ModelSpec | None:
     """None for a model that a newer Vedette published: it is for those who can read it."""
     try:
@@ -176,6 +186,7 @@ def _read_spec(text: str) -> ModelSpec | None:
         return None
 
 
+@lru_cache(maxsize=1024)
 def _read_advert(text: str) -> Advert | None:
     """None for an advert of a newer Vedette: its worker is somebody else's business, not an error of ours."""
     try:

@@ -1,6 +1,7 @@
 """Which queue a job goes to, or why none will do. Pure: a spec and the live adverts in, a queue or an error out."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from contract.capability import shortfalls
 from contract.errors import NoCapableWorker
@@ -8,6 +9,10 @@ from contract.memory import TIERS_BYTES, format_bytes, tier_name
 from contract.model_spec import ModelSpec
 from contract.queues import queue_name, requirement_of
 from contract.registry import Advert, serves
+
+#: Kinds of workers that are told of, and workers of a kind that are named.
+_KINDS_MAX: Final = 20
+_NAMES_MAX: Final = 3
 
 
 def route(spec: ModelSpec, adverts: Sequence[Advert], *, allow_waiting: bool = False) -> str:
@@ -29,7 +34,7 @@ def next_tier(queue: str, adverts: Sequence[Advert]) -> str | None:
 
 
 def explain(spec: ModelSpec, adverts: Sequence[Advert]) -> str:
-    """What the model needs, what the fleet has, what each worker lacks: one line each."""
+    """What the model needs, what the fleet has, what each worker lacks: one line for each kind of worker."""
     needs, queue = spec.needs, queue_name(spec.needs)
     wanted = [f"{tier_name(needs.memory_bytes)} of memory per slot"]
     if needs.cpu_level != "any":
@@ -38,11 +43,21 @@ def explain(spec: ModelSpec, adverts: Sequence[Advert]) -> str:
     lines = [f"no live worker can run {spec.ref}: it needs {', '.join(wanted)}."]
     if not adverts:
         lines.append("  no worker is alive: start one with `celery -A workers worker`")
+    alike: dict[str, list[str]] = {}
     for advert in adverts:
         has = advert.capability
         lacks = shortfalls(has, needs)
-        lines.append(
-            f"  {advert.node} has {format_bytes(has.memory_per_slot_bytes)} per slot, {has.cpu_level}; "
-            + (f"lacks {', '.join(lacks)}" if lacks else f"has withdrawn from {queue}: {advert.withdrawn.get(queue)}")
-        )
+        alike.setdefault(
+            f"has {format_bytes(has.memory_per_slot_bytes)} per slot, {has.cpu_level}; "
+            + (f"lacks {', '.join(lacks)}" if lacks else f"has withdrawn from {queue}: {advert.withdrawn.get(queue)}"),
+            [],
+        ).append(advert.node)
+    lines += [f"  {_shown(nodes)} {what}" for what, nodes in [*alike.items()][:_KINDS_MAX]]
+    if len(alike) > _KINDS_MAX:
+        lines.append(f"  {sum(map(len, [*alike.values()][_KINDS_MAX:]))} more lack something too")
     return "\n".join(lines)
+
+
+def _shown(nodes: Sequence[str]) -> str:
+    """`a@yard`, `a@yard, b@yard`, `a@yard and 11 more (each)`."""
+    return ", ".join(nodes) if len(nodes) <= _NAMES_MAX else f"{nodes[0]} and {len(nodes) - 1} more (each)"

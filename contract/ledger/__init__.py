@@ -5,6 +5,7 @@ change of state is one Lua call (`lua/*.lua`, each headed by the keys it touches
 message, a killed process or a cut network can neither lose an image nor count it twice.
 """
 
+from contract.ledger.backlog import Backlog, Work
 from contract.ledger.ledger import Ledger
 from contract.ledger.records import (
     Attempt,
@@ -22,6 +23,7 @@ from contract.ledger.records import (
 
 __all__ = [
     "Attempt",
+    "Backlog",
     "Claim",
     "DeadLetter",
     "JobState",
@@ -33,4 +35,5 @@ __all__ = [
     "ResultPage",
     "Sealed",
     "TaskRecord",
+    "Work",
 ]

@@ -8,6 +8,7 @@ import redis
 
 from contract import keys
 from contract.errors import JobClosed
+from contract.ledger.backlog import Backlogs
 from contract.ledger.base import to_ms, unknown_job
 from contract.ledger.dead import DeadLetters
 from contract.ledger.records import (
@@ -36,7 +37,7 @@ Closed = Literal["done", "queued", "cancelled", "fenced"]
 _REPLICATION_MS: Final = 1000
 
 
-class Ledger(DeadLetters, Waiting):
+class Ledger(Backlogs, DeadLetters, Waiting):
     def __init__(self, client: redis.Redis, settings: Settings) -> None:
         super().__init__(client, settings)
         self._lease_ms = to_ms(settings.lease)

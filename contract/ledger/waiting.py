@@ -11,7 +11,9 @@ from contract.ledger.records import QueueDepth
 from contract.queues import is_queue
 
 _CHUNK: Final = 1000
+#: Tasks of one queue that are looked at, and of all together.
 _SAMPLE: Final = 100
+_SAMPLES: Final = 2000
 
 
 class Waiting(LedgerBase):
@@ -71,10 +73,11 @@ class Waiting(LedgerBase):
         names = self._queues() if queues is None else [*queues]
         seconds, microseconds = self._redis.time()
         now_ms = int(seconds) * 1000 + int(microseconds) / 1000
+        size = max(1, min(_SAMPLE, _SAMPLES // max(1, len(names))))
         with self._redis.pipeline(transaction=False) as pipe:
             for name in names:
                 pipe.zcard(keys.bells(name))
-                pipe.zrange(keys.bells(name), 0, _SAMPLE - 1, withscores=True)
+                pipe.zrange(keys.bells(name), 0, size - 1, withscores=True)
             counted = pipe.execute()
             for sample in counted[1::2]:
                 for task, _ in sample:

@@ -42,3 +42,18 @@ def test_an_empty_fleet_is_told_how_to_start_a_worker():
 
     assert lines[0] == "no live worker can run defects-small@1: it needs 512m of memory per slot."
     assert lines[1] == "  no worker is alive: start one with `celery -A workers worker`"
+
+
+def test_workers_that_lack_the_same_share_a_line():
+    alike = [advert(f"small-{number}@yard", memory="1g") for number in range(40)]
+    unlike = [advert(f"odd-{number}@yard", memory=f"{100 + 10 * number}m") for number in range(40)]
+
+    lines = explain(LARGE, [*alike, *unlike]).splitlines()
+
+    assert lines[1] == (
+        "  small-0@yard and 39 more (each) has 1.0 GiB per slot, x86_64_v3; "
+        "lacks CPU feature avx512_vnni, 4g of memory per slot (has 1.0 GiB)"
+    )
+    assert lines[2].startswith("  odd-0@yard has 100 MiB per slot")
+    assert len(lines) == 22
+    assert lines[-1] == "  21 more lack something too"
