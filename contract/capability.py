@@ -12,10 +12,11 @@ from typing import Annotated, Final
 import archspec.cpu
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from contract.memory import TIERS_BYTES, format_bytes, tier_name
+from contract.memory import MIB, TIERS_BYTES, format_bytes, tier_name
 
 #: The CPU level of a model that runs wherever TensorFlow runs.
 ANY_CPU: Final = "any"
+_CLASS_STEP_BYTES: Final = 128 * MIB
 
 
 def _known_level(name: str) -> str:
@@ -109,3 +110,8 @@ def _all_features(capability: Capability) -> frozenset[str]:
     """Measured features, and those that the level implies (recorded flags spell some of them otherwise)."""
     implied: frozenset[str] = archspec.cpu.TARGETS[capability.cpu_level].features
     return capability.cpu_features | implied
+
+
+def worker_class(memory_per_slot_bytes: int) -> str:
+    """Workers alike enough to learn from each other: memory per slot, rounded down to 128 MiB: `1792m`."""
+    return f"{memory_per_slot_bytes // _CLASS_STEP_BYTES * _CLASS_STEP_BYTES // MIB}m"

@@ -55,6 +55,10 @@ def task_history(task_id: str) -> str:
     return f"{PREFIX}task:{task_id}:history"
 
 
+def counts(model: str) -> str:
+    return f"{PREFIX}counts:{model}"
+
+
 def submission(job_id: str) -> str:
     return f"{PREFIX}submission:{job_id}"
 

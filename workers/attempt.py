@@ -6,6 +6,7 @@ and does not act on it (`workers.closing`). Imports OpenCV: slots only.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ import numpy.typing as npt
 from celery.utils.log import get_logger
 
 from contract.errors import ModelBroken, ModelUnavailable
-from contract.ledger import Claim
+from contract.ledger import BatchRun, Claim
 from contract.messages import Failure, ImageRef, ImageResult
 from contract.model_spec import ModelSpec
 from workers.batches import Readable, planned_batches
@@ -171,6 +172,7 @@ class AttemptRun:
         box = self.slot.memory.box
         box.enter("decode", [readable.image.index for readable in batch])
         decoded, failed = list[Decoded](), list[Indexed]()
+        began_s = time.perf_counter()
         for readable in batch:
             try:
                 decoded.append((readable, decode_rgb(self._bytes_again(readable), readable.image.shrink)))
@@ -184,8 +186,9 @@ class AttemptRun:
             alike = list(group)
             box.enter("run", [readable.image.index for readable, _ in alike])
             results = self._detect(model, alike)
+            took_s, began_s = time.perf_counter() - began_s, time.perf_counter()
             box.enter("record")
-            self._record(results)
+            self._record(results, self.slot.memory.measured(len(alike), took_s))
         box.enter("record", [])
 
     def _detect(self, model: SavedModel, decoded: Sequence[Decoded]) -> list[Indexed]:
@@ -262,11 +265,11 @@ class AttemptRun:
         model, attempt = self.claim.options.model, self.claim.attempt
         return image.index, failed_result(image, failure, model=model, worker=self.worker, attempt=attempt)
 
-    def _record(self, results: list[Indexed]) -> None:
+    def _record(self, results: list[Indexed], run: BatchRun | None = None) -> None:
         if not results:
             return
         claim = self.claim
-        recorded = patiently(lambda: self.slot.office.ledger.record(claim.job, claim.task, claim.attempt, results))
+        recorded = patiently(lambda: self.slot.office.ledger.record(claim.job, claim.task, claim.attempt, results, run))
         if recorded != "recorded":
             raise self.lease.lost(recorded)
         self.failed += sum(not result.ok for _, result in results)

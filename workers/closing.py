@@ -14,7 +14,7 @@ import redis
 from celery import Celery
 from celery.utils.log import get_logger
 
-from contract.capability import Capability
+from contract.capability import Capability, worker_class
 from contract.doorbell import ring
 from contract.errors import ModelUnknown
 from contract.ledger import Attempt, Ledger, NewTask, PutBack, TaskRecord
@@ -25,7 +25,7 @@ from contract.registry import Registry
 from contract.routing import next_tier
 from contract.settings import Settings
 from workers.ladder import Circumstances, Mishap, Outcome, changed, outcome
-from workers.memory.learned import LearnedSizes, worker_class
+from workers.memory.learned import LearnedSizes
 
 logger = get_logger(__name__)
 
@@ -98,7 +98,7 @@ def settle(office: Office, task: TaskRecord, mishap: Mishap) -> Settled:
         _fail(office.ledger, task, mishap, then)
     moved = _moved(task, then)
     back = PutBack(task.queue, task.batch_size, changed=() if moved else changed(then), moved=moved)
-    closed = office.ledger.close(task.job, task.task, _history(task, mishap, then.text), back)
+    closed = office.ledger.close(task.job, task.task, _history(task, mishap, then.text), back, mishap.killed_by)
     if closed == "queued":
         shown = min(task.batch_size, then.batch_cap or task.batch_size)
         _ring(office.app, task, task.task, shown, task.queue)

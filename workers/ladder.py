@@ -16,6 +16,7 @@ from typing import Final, Literal, assert_never
 
 from contract.ledger.records import Verdict
 from contract.messages import ImageRef
+from contract.vitals import Kill
 
 Step = Literal["again", "smaller", "bigger", "coarser", "dead"]
 Stage = Literal["load", "run"]
@@ -41,6 +42,8 @@ class Mishap:
     victim: bool = False
     #: Indexes of the images in the batch at that moment; empty when unknown or none.
     batch: frozenset[int] = frozenset()
+    #: Who ended the slot's process; None: it lives on, or nobody knows.
+    killed_by: Kill | None = None
 
 
 @dataclass(frozen=True)

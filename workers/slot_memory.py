@@ -13,13 +13,14 @@ from typing import Final
 import redis
 from celery.utils.log import get_logger
 
-from contract.ledger import Claim
+from contract.capability import worker_class
+from contract.ledger import BatchRun, Claim
 from contract.memory import format_bytes
 from contract.model_spec import ModelSpec
 from workers.memory.admission import Admission, Budget, added_bytes, admit
 from workers.memory.blackbox import BlackBox
 from workers.memory.guard import Guard, default_floor_bytes
-from workers.memory.learned import LearnedSizes, worker_class
+from workers.memory.learned import LearnedSizes
 from workers.memory.reservation import Reservation
 from workers.memory.sample import Sampler
 
@@ -121,6 +122,16 @@ class SlotMemory:
                 return False
             time.sleep(_LOOK_AGAIN_S)
         return True
+
+    def measured(self, images: int, took_s: float) -> BatchRun:
+        """What the model call took that has just ended, while its images are still promised.
+
+        A call that was expected to fit into what the allocator had kept says nothing of the prediction: its peak is
+        that of an earlier one.
+        """
+        entry = self.box.entry
+        predicted_bytes = entry.anon_at_promise_bytes + entry.promised_bytes if entry.promised_bytes else 0
+        return BatchRun(images, took_s, self.worker_class, predicted_bytes, self._guard.peak_since_mark())
 
     def fitted(self, digest: str, images: int) -> None:
         """A batch ran; costs a batch nothing when Redis is away."""

@@ -75,6 +75,7 @@ class Undertaker:
             stage="load" if mine is not None and mine.stage == "load" else "run",
             victim=death.victim,
             batch=frozenset(death.batch if mine is not None else ()),
+            killed_by=death.by,
         )
         self._open.append(_Case(task_id, mine.attempt if mine is not None else 0, mishap))
         return self._close_what_is_open()

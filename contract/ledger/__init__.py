@@ -6,6 +6,7 @@ message, a killed process or a cut network can neither lose an image nor count i
 """
 
 from contract.ledger.backlog import Backlog, Work
+from contract.ledger.counts import BatchRun, Histogram, ModelCounts
 from contract.ledger.ledger import Ledger
 from contract.ledger.records import (
     Attempt,
@@ -24,11 +25,14 @@ from contract.ledger.records import (
 __all__ = [
     "Attempt",
     "Backlog",
+    "BatchRun",
     "Claim",
     "DeadLetter",
+    "Histogram",
     "JobState",
     "JobStatus",
     "Ledger",
+    "ModelCounts",
     "NewTask",
     "PutBack",
     "QueueDepth",

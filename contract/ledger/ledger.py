@@ -10,6 +10,7 @@ from contract import keys
 from contract.errors import JobClosed
 from contract.ledger.backlog import Backlogs
 from contract.ledger.base import to_ms, unknown_job
+from contract.ledger.counts import BatchRun, ModelCounts, additions, latest
 from contract.ledger.dead import DeadLetters
 from contract.ledger.records import (
     Attempt,
@@ -26,6 +27,7 @@ from contract.ledger.records import (
 from contract.ledger.waiting import Waiting
 from contract.messages import VERSION, ImageRef, ImageResult, JobOptions, read_options
 from contract.settings import Settings
+from contract.vitals import Kill
 
 Refusal = Literal["unknown", "newer", "cancelled", "running", "done"]
 Standing = Literal["held", "cancelled", "fenced"]
@@ -184,12 +186,23 @@ class Ledger(Backlogs, DeadLetters, Waiting):
         )
         return standing
 
-    def record(self, job: str, task: str, attempt: int, results: Sequence[tuple[int, ImageResult]]) -> Recorded:
+    def record(
+        self,
+        job: str,
+        task: str,
+        attempt: int,
+        results: Sequence[tuple[int, ImageResult]],
+        run: BatchRun | None = None,
+    ) -> Recorded:
         """Records (index, result) pairs, each image once; nothing for an attempt that no longer holds the task.
 
-        A failure for another reason than the image file is kept as a dead letter too.
+        A failure for another reason than the image file is kept as a dead letter too. `run`: what the model call took
+        that gave these results, for the counters of the model.
         """
-        payload = [part for index, result in results for part in (index, _kind(result), result.model_dump_json())]
+        added, replaced = (additions(run), latest(run)) if run is not None else ({}, {})
+        payload = [part for pair in (*added.items(), *replaced.items()) for part in pair]
+        for index, result in results:
+            payload += [index, _kind(result), result.failure.code if result.failure else "", result.model_dump_json()]
         recorded: Recorded = self._scripts.record(
             [
                 keys.job(job),
@@ -198,13 +211,14 @@ class Ledger(Backlogs, DeadLetters, Waiting):
                 keys.task(task),
                 keys.task_images(task),
                 keys.job_dead(job),
+                keys.counts(results[0][1].model if results else ""),
             ],
-            [attempt, self._lifetime_ms, task, *payload],
+            [attempt, self._lifetime_ms, task, self._shared_lifetime_ms, len(added), len(replaced), *payload],
         )
         return recorded
 
-    def close(self, job: str, task: str, attempt: Attempt, back: PutBack) -> Closed:
-        """Ends an attempt. Whatever has no result is queued again as `back` says.
+    def close(self, job: str, task: str, attempt: Attempt, back: PutBack, killed_by: Kill | None = None) -> Closed:
+        """Ends an attempt. Whatever has no result is queued again as `back` says. `killed_by`: who ended its slot.
 
         Ring the bell of `task` when the answer is 'queued', and that of `back.moved` unless it is 'cancelled' or
         'fenced'.
@@ -239,10 +253,22 @@ class Ledger(Backlogs, DeadLetters, Waiting):
                 moved.queue,
                 moved.batch_size,
                 job,
+                keys.counts("%s"),
+                _counts_as(attempt),
+                killed_by or "",
                 *payload,
             ],
         )
         return closed
+
+    # For whoever watches
+
+    def counts(self, models: Sequence[str]) -> dict[str, ModelCounts]:
+        """What was counted of each model `name@version`, ever since it was first used."""
+        with self._redis.pipeline(transaction=False) as pipe:
+            for model in models:
+                pipe.hgetall(keys.counts(model))
+            return {model: ModelCounts.of(fields) for model, fields in zip(models, pipe.execute(), strict=True)}
 
     # For whoever closes an attempt
 
@@ -267,6 +293,10 @@ class Ledger(Backlogs, DeadLetters, Waiting):
         """Images of a task that have no result yet."""
         left = [ImageRef.model_validate_json(text) for text in self._redis.hvals(keys.task_images(task))]
         return sorted(left, key=lambda image: image.index)
+
+
+def _counts_as(attempt: Attempt) -> str:
+    return attempt.verdict or ("done" if attempt.outcome == "done" else "handed_back")
 
 
 def _kind(result: ImageResult) -> Literal["succeeded", "failed", "dead"]:

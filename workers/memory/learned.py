@@ -16,14 +16,12 @@ import redis
 from redis.commands.core import Script
 
 from contract import keys
-from contract.memory import MIB
 from contract.settings import Settings
 
 #: Full batches in a row at the limit, after which it may grow.
 STREAK: Final = 32
 #: How long a failure is held against larger batches; then growth may try them again.
 FORGET: Final = timedelta(hours=6)
-_CLASS_STEP_BYTES: Final = 128 * MIB
 #: Each round of a race has a winner: enough for as many slots at once.
 _ROUNDS_MAX: Final = 50
 
@@ -108,11 +106,6 @@ def _without_old_failure(learned: Learned, now_ms: int) -> Learned:
     if learned.failed and now_ms - learned.failed_ms >= FORGET / timedelta(milliseconds=1):
         return replace(learned, failed=0, failed_ms=0)
     return learned
-
-
-def worker_class(memory_per_slot_bytes: int) -> str:
-    """Workers alike enough to learn from each other: memory per slot, rounded down to 128 MiB: `1792m`."""
-    return f"{memory_per_slot_bytes // _CLASS_STEP_BYTES * _CLASS_STEP_BYTES // MIB}m"
 
 
 class LearnedSizes:

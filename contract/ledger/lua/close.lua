@@ -12,9 +12,12 @@
 -- KEYS[10]  vedette:task:<new>:images      hash   the moved images
 -- KEYS[11]  vedette:task:<new>:history     list   a copy of the history so far: what led to the new task
 -- KEYS[12]  vedette:bells:<its queue>      zset   the new task -> now
+-- Also      vedette:counts:<the job's model>  hash  attempts, and kills, raised
 -- ARGV      1 task, 2 attempt, 3 Attempt JSON, 4 lifetime in ms, 5 lifetime of shared keys in ms,
 --           6 queue and 7 batch size for what is left, 8 how many changed images,
 --           9 the new task, or '', 10 its queue, 11 its batch size, 12 the job,
+--           13 how a model's counters are spelled, with %s for it, 14 what the attempt counts as: its verdict, 'done'
+--           or 'handed_back', 15 who ended the slot, or '',
 --           then index, ImageRef JSON for each changed image, then for each moved one
 -- Returns   'done' (nothing is left here), 'queued' (ring the bell), 'cancelled' or 'fenced'.
 --           Unless it is 'cancelled' or 'fenced', the new task is queued too.
@@ -34,10 +37,16 @@ local function queue_up(id, key, bells, queue, batch_size)
 end
 
 local state = 'cancelled'
-local job = redis.call('HGET', KEYS[1], 'state')
-if job == 'open' or job == 'done' then
-  local moved_from = 13 + 2 * ARGV[8]
-  for i = 13, #ARGV, 2 do
+local job = redis.call('HMGET', KEYS[1], 'state', 'options')
+if job[2] then
+  local counts = string.format(ARGV[13], cjson.decode(job[2]).model)
+  redis.call('HINCRBY', counts, 'attempts:' .. ARGV[14], 1)
+  if ARGV[15] ~= '' then redis.call('HINCRBY', counts, 'kills:' .. ARGV[15], 1) end
+  redis.call('PEXPIRE', counts, ARGV[5])
+end
+if job[1] == 'open' or job[1] == 'done' then
+  local moved_from = 16 + 2 * ARGV[8]
+  for i = 16, #ARGV, 2 do
     if redis.call('HEXISTS', KEYS[3], ARGV[i]) == 1 then
       if i < moved_from then
         redis.call('HSET', KEYS[3], ARGV[i], ARGV[i + 1])

@@ -7,20 +7,29 @@
 -- KEYS[4]  vedette:task:<task>         hash   read; lifetime renewed, as of all six
 -- KEYS[5]  vedette:task:<task>:images  hash   index removed
 -- KEYS[6]  vedette:job:<job>:dead      hash   index -> JSON of task, place in the order, image; of the dead ones
--- ARGV     1 attempt, 2 lifetime in ms, 3 task,
---          then index, 'succeeded', 'failed' or 'dead' (counted as failed), ImageResult JSON for each image
+-- KEYS[7]  vedette:counts:<model>      hash   counters raised by what is new; see contract/ledger/counts.py
+-- ARGV     1 attempt, 2 lifetime in ms, 3 task, 4 lifetime of counters in ms, 5 how many pairs to add and 6 to set,
+--          then these pairs of field and number, which count if any image is new,
+--          then index, 'succeeded', 'failed' or 'dead' (counted as failed), its failure's code, ImageResult JSON for
+--          each image
 -- Returns  'recorded', 'cancelled' (or stopped) or 'fenced' (also when the job is gone); the last two recorded nothing.
 local job = redis.call('HMGET', KEYS[1], 'state', 'sealed', 'total', 'max_failure_rate')
 local task = redis.call('HMGET', KEYS[4], 'state', 'attempt')
 if job[1] == 'cancelled' or job[1] == 'stopped' then return 'cancelled' end
 if not job[1] or task[1] ~= 'running' or task[2] ~= ARGV[1] then return 'fenced' end
-for i = 4, #ARGV, 3 do
+local counts = {}
+local function count(name) counts[name] = (counts[name] or 0) + 1 end
+local adds_end = 6 + 2 * ARGV[5]
+local sets_end = adds_end + 2 * ARGV[6]
+for i = sets_end + 1, #ARGV, 4 do
   -- What the task no longer holds has its result, or was taken out of the results again and is in another task.
   local image = redis.call('HGET', KEYS[5], ARGV[i])
-  if image and redis.call('HSETNX', KEYS[2], ARGV[i], ARGV[i + 2]) == 1 then
+  if image and redis.call('HSETNX', KEYS[2], ARGV[i], ARGV[i + 3]) == 1 then
     local dead = ARGV[i + 1] == 'dead'
     local place = redis.call('RPUSH', KEYS[3], ARGV[i]) - 1
     redis.call('HINCRBY', KEYS[1], dead and 'failed' or ARGV[i + 1], 1)
+    count('images:' .. ARGV[i + 1])
+    if ARGV[i + 2] ~= '' then count('failures:' .. ARGV[i + 2]) end
     if dead then
       local letter = '{"task":"' .. ARGV[3] .. '","place":' .. place .. ',"image":' .. image .. '}'
       redis.call('HSET', KEYS[6], ARGV[i], letter)
@@ -28,12 +37,18 @@ for i = 4, #ARGV, 3 do
   end
   redis.call('HDEL', KEYS[5], ARGV[i])
 end
-local counts = redis.call('HMGET', KEYS[1], 'succeeded', 'failed')
+if next(counts) then
+  for name, number in pairs(counts) do redis.call('HINCRBY', KEYS[7], name, number) end
+  for i = 7, adds_end, 2 do redis.call('HINCRBY', KEYS[7], ARGV[i], ARGV[i + 1]) end
+  if sets_end > adds_end then redis.call('HSET', KEYS[7], unpack(ARGV, adds_end + 1, sets_end)) end
+  redis.call('PEXPIRE', KEYS[7], ARGV[4])
+end
+local counted = redis.call('HMGET', KEYS[1], 'succeeded', 'failed')
 local ended = false
 if job[2] == '1' then
-  if counts[1] + counts[2] == tonumber(job[3]) then ended = 'done'
+  if counted[1] + counted[2] == tonumber(job[3]) then ended = 'done'
   -- 0.29 of 100 are 28.999… to a computer: the 29th failure is still allowed.
-  elseif job[4] and counts[2] - job[4] * job[3] > 1e-6 then ended = 'stopped' end
+  elseif job[4] and counted[2] - job[4] * job[3] > 1e-6 then ended = 'stopped' end
 end
 if ended then
   local time = redis.call('TIME')

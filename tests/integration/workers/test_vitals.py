@@ -63,3 +63,13 @@ def test_at_rest_at_work_and_after_a_kill(new_yard, slow, worker):
     )
     assert after.each[0].pid != slot.pid
     assert 10 <= after.images["slow@1"] <= 12
+
+    # And the ledger's counters tell the same, for longer than the worker lives
+    counts = new_yard.ledger.counts(["slow@1"])["slow@1"]
+    assert counts.images == {"succeeded": 12}
+    assert (counts.batch.sum, counts.seconds.count) == (12, 12)
+    assert counts.batch.counts[1] in (5, 6), "calls of two images; after a crash, those that were held come alone"
+    assert counts.seconds.sum / counts.seconds.count >= 0.5, "a call of two images takes a second"
+    # With a lease of three seconds, the reconciler of a busy machine may be first.
+    assert counts.attempts in ({"crash": 1, "done": 1}, {"lost": 1, "done": 1})
+    assert ("crash" in counts.attempts) == (counts.kills == {"signal": 1})

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from contract.errors import ModelBroken
-from contract.ledger import Claim
+from contract.ledger import BatchRun, Claim
 from contract.memory import GIB
 from contract.messages import ImageRef
 from contract.settings import load_settings
@@ -32,10 +32,11 @@ POISON, NAN = 13, 14
 
 class ToldLedger:
     def __init__(self):
-        self.results = {}
+        self.results, self.runs = {}, []
         self.answer = "recorded"
 
-    def record(self, _job, _task, _attempt, results):
+    def record(self, _job, _task, _attempt, results, run=None):
+        self.runs += [] if run is None else [run]
         if self.answer == "recorded":
             assert not self.results.keys() & dict(results).keys(), "an image was recorded twice"
             self.results.update(results)
@@ -116,6 +117,9 @@ class ToldMemory:
             self.room = self.room_for_model = 1
         return fits()
 
+    def measured(self, images, took_s):
+        return BatchRun(images, took_s)
+
     def fitted(self, _digest, images):
         self.fitted_batches.append(images)
 
@@ -160,6 +164,9 @@ def test_every_image_gets_its_result_in_batches_as_large_as_asked(run):
     assert sorted(run.slot.office.ledger.results) == list(range(8))
     assert (run.succeeded, run.failed) == (8, 0)
     assert run.slot.memory.images == 8
+    runs = run.slot.office.ledger.runs
+    assert [call.images for call in runs] == [4, 4]
+    assert all(0 < call.took_s < 10 for call in runs)
     result = run.slot.office.ledger.results[3]
     assert (result.image, result.width, result.height, result.model) == ("3.png", 24, 16, "defects-small@1")
     assert (result.worker, result.batch_size, result.attempts) == ("w@yard", 4, 2)

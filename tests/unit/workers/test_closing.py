@@ -26,7 +26,7 @@ class ToldLedger:
         self.recorded.update(results)
         return "recorded"
 
-    def close(self, job, task, attempt, back):
+    def close(self, job, task, attempt, back, _killed_by=None):
         assert (job, task) == ("job", "task")
         self.closed.append((attempt, back))
         return self.answer

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 import redis
 
-from contract.ledger import Claim
+from contract.ledger import BatchRun, Claim
 from contract.memory import GIB, MIB
 from tests.support.builders import options, spec
 from workers import slot_memory as module
@@ -199,3 +199,23 @@ def test_a_dead_letter_has_both_numbers(memory):
         pass
 
     assert needed(admission).startswith("needs 4.5 GiB, 824 MiB available; 1 image would need 4.5 GiB")
+
+
+def test_a_call_is_told_with_what_was_expected_of_it_and_its_peak(memory):
+    memory.model_loaded()
+
+    with memory.reserve(spec(per_image="50m"), DIGEST, [1.0] * 4, 4) as admission:
+        memory.box.observe(MemorySample(450 * MIB, 8 * GIB, "host memory", 0.0))
+        run = memory.measured(4, 0.5)
+
+    assert run == BatchRun(4, 0.5, "1024m", 200 * MIB + admission.predicted_bytes, 450 * MIB)
+
+
+def test_a_call_that_fits_into_what_was_kept_says_nothing_of_the_prediction(memory, told):
+    memory.model_loaded()
+    told.anon_bytes = 800 * MIB
+
+    with memory.reserve(spec(per_image="50m"), DIGEST, [1.0], 1):
+        run = memory.measured(1, 0.5)
+
+    assert run.predicted_bytes == 0

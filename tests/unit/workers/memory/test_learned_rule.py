@@ -3,8 +3,9 @@ from datetime import timedelta
 import pytest
 
 from contract import keys
+from contract.capability import worker_class
 from contract.memory import MIB
-from workers.memory.learned import FORGET, STREAK, Learned, after_failure, after_success, limit, worker_class
+from workers.memory.learned import FORGET, STREAK, Learned, after_failure, after_success, limit
 
 NOW = 1_000_000_000
 LATER = NOW + FORGET // timedelta(milliseconds=1)
