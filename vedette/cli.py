@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "fleet": "List the workers that live now.",
     "doctor": "Say whether a worker can run on this machine, and if not, why and what to do.",
     "gateway": "Serve jobs, models and fleet over HTTP.",
+    "exporter": "Tell Prometheus of queues, models and workers.",
     "up": "Start Redis, workers, Flower and the HTTP gateway on this machine, until Ctrl-C.",
     "demo": "Show the whole system at work: two unlike workers, two models, pictures to look at.",
 }

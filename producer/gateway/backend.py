@@ -24,6 +24,7 @@ from producer.gateway.errors import TooManyStreams, UploadsOff
 from producer.gateway.fresh import Fresh
 from producer.gateway.limits import Limits
 from producer.gateway.watcher import Watcher
+from producer.metrics import FleetCollector
 from producer.outage import answering
 
 #: An HTTP caller tries again by itself; a thread that sits out a restart of Redis is one that nobody else has.
@@ -47,6 +48,7 @@ class Backend:
     in_flight: Counter[str] = field(default_factory=Counter, init=False)
     watcher: Watcher = field(init=False)
     _open_streams: int = field(default=0, init=False)
+    _scraped: redis.Redis = field(init=False)
 
     @classmethod
     def of(cls, settings: Settings, limits: Limits, store: Callable[[bytes], str] | None = None) -> Self:
@@ -59,8 +61,12 @@ class Backend:
     def close(self) -> None:
         self.client.close()
         self.redis.close()
+        self._scraped.close()
 
     def __post_init__(self) -> None:
+        # A connection that gives up soon: a scrape must not wait as long as a job may.
+        self._scraped = connect(self.settings, patient=False)
+        self.counters.registry.register(FleetCollector(self._scraped, self.settings))
         self.streams = CapacityLimiter(self.limits.streams)
         self.watcher = Watcher(self.states)
 

@@ -16,7 +16,7 @@ class Counters:
     """In a registry of its own, so that two gateways in one process do not share it."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
+        self.registry = CollectorRegistry(auto_describe=False)
         self.requests = Counter(
             "vedette_gateway_requests", "Requests answered", ["route", "method", "status"], registry=self.registry
         )

@@ -9,6 +9,7 @@ from contract.settings import Settings
 from tests.support.builders import image_refs, options
 from tests.support.gateway import QUEUE, running_gateway
 from tests.support.redis_server import free_port
+from tests.support.wait import wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -57,6 +58,8 @@ def test_what_waits_on_the_queues(http: httpx.Client, ledger: Ledger) -> None:
     ledger.add_task("job-1", "task-1", QUEUE, 8, image_refs(20))
     ledger.rung("task-1", QUEUE)
 
+    # What is told may be a second old.
+    wait_until(lambda: values(http)["vedette_queue_tasks", QUEUE], 5, that="the task is seen")
     seen = values(http)
     assert (seen["vedette_queue_tasks", QUEUE], seen["vedette_queue_images", QUEUE]) == (1, 20)
     assert 0 <= seen["vedette_queue_oldest_seconds", QUEUE] < 10

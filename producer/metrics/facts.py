@@ -1,0 +1,74 @@
+"""What is asked of Redis for one scrape: a dozen round trips, however many workers, queues and models there are."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+
+from contract import keys
+from contract.capability import worker_class
+from contract.ledger import Backlog, Ledger, ModelCounts
+from contract.model_spec import ModelSpec
+from contract.registry import Advert, Registry
+from contract.settings import Settings
+from contract.vitals import Vitals
+
+
+@dataclass(frozen=True)
+class LearnedBatch:
+    """Of one model on one class of worker; 0: not known."""
+
+    fitted: int
+    limit: int
+
+
+@dataclass(frozen=True)
+class Facts:
+    #: Live workers by name; None: a worker of an older Vedette has no vitals.
+    fleet: Sequence[tuple[Advert, Vitals | None]]
+    models: Sequence[ModelSpec]
+    backlog: Backlog
+    #: By `name@version`, of every model in `models`.
+    counts: Mapping[str, ModelCounts]
+    #: By `name@version` and class of worker.
+    learned: Mapping[tuple[str, str], LearnedBatch]
+    #: Messages refused, by error code.
+    refused: Mapping[str, int]
+    blob_bytes: int
+    blob_limit_bytes: int
+
+
+def gather(client: redis.Redis, settings: Settings) -> Facts:
+    """Raises what redis-py raises."""
+    registry, ledger = Registry(client, settings), Ledger(client, settings)
+    fleet = registry.fleet()
+    models = registry.models()
+    classes = sorted({worker_class(advert.capability.memory_per_slot_bytes) for advert, _ in fleet})
+    pairs = [(model, name) for model in models for name in classes]
+    with client.pipeline(transaction=False) as pipe:
+        pipe.hgetall(keys.REJECTS).hget(keys.BLOB_BYTES, "all")
+        for model, name in pairs:
+            pipe.hmget(keys.learned(model.digest, name), "fitted", "limit")
+        refused, blob_bytes, *learned = pipe.execute()
+    return Facts(
+        fleet=fleet,
+        models=models,
+        backlog=ledger.backlog(),
+        counts=ledger.counts([model.ref for model in models]),
+        learned={
+            (model.ref, name): found
+            for (model, name), answer in zip(pairs, learned, strict=True)
+            if (found := _learned(answer)) is not None
+        },
+        refused={code: int(count) for code, count in refused.items()},
+        blob_bytes=int(blob_bytes or 0),
+        blob_limit_bytes=settings.blob_bytes,
+    )
+
+
+def _learned(answer: Sequence[Any]) -> LearnedBatch | None:
+    """None where nothing has run yet."""
+    if answer[0] is None:
+        return None
+    return LearnedBatch(fitted=int(answer[0]), limit=int(answer[1] or 0))
