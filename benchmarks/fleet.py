@@ -21,6 +21,7 @@ from contract.ledger import Ledger
 from contract.registry import Registry
 from contract.routing import route
 from contract.settings import Settings, load_settings
+from producer.fleet import read_facts, view_of
 from tests.support.big_fleet import BigFleet, big_fleet
 from tests.support.redis_cost import redis_cost
 from tests.support.redis_server import redis_server
@@ -35,6 +36,7 @@ def questions(client: redis.Redis, settings: Settings, fleet: BigFleet) -> Itera
     yield "submit: can anybody run it?", lambda: route(registry.model(fleet.models[0].ref), registry.adverts())
     yield "depths of all queues", ledger.depths
     yield "backlog by queue and model", ledger.backlog
+    yield "vedette fleet", lambda: view_of(read_facts(registry, ledger))
     yield "all models", registry.models
     yield "all adverts", registry.adverts
 

@@ -85,7 +85,7 @@ def shortfalls(capability: Capability, requirement: Requirement) -> list[str]:
     missing = []
     if not level_runs(capability.cpu_level, requirement.cpu_level):
         missing.append(f"CPU level {requirement.cpu_level} (has {capability.cpu_level})")
-    lacking = sorted(requirement.cpu_features - _all_features(capability))
+    lacking = sorted(requirement.cpu_features - all_features(capability))
     if lacking:
         missing.append(f"CPU feature{'s' if len(lacking) > 1 else ''} {', '.join(lacking)}")
     if capability.memory_per_slot_bytes < requirement.memory_bytes:
@@ -99,14 +99,17 @@ def shortfalls(capability: Capability, requirement: Requirement) -> list[str]:
 def satisfies(capability: Capability, requirement: Requirement) -> bool:
     """Whether a worker of this capability may listen to the queue of this requirement."""
     # As `shortfalls`, without a word: a fleet asks this of each worker for each queue.
-    return (
-        capability.memory_per_slot_bytes >= requirement.memory_bytes
-        and level_runs(capability.cpu_level, requirement.cpu_level)
-        and not (requirement.cpu_features and requirement.cpu_features - _all_features(capability))
+    return capability.memory_per_slot_bytes >= requirement.memory_bytes and cpu_satisfies(capability, requirement)
+
+
+def cpu_satisfies(capability: Capability, requirement: Requirement) -> bool:
+    """The same, whatever the memory."""
+    return level_runs(capability.cpu_level, requirement.cpu_level) and not (
+        requirement.cpu_features and requirement.cpu_features - all_features(capability)
     )
 
 
-def _all_features(capability: Capability) -> frozenset[str]:
+def all_features(capability: Capability) -> frozenset[str]:
     """Measured features, and those that the level implies (recorded flags spell some of them otherwise)."""
     implied: frozenset[str] = archspec.cpu.TARGETS[capability.cpu_level].features
     return capability.cpu_features | implied

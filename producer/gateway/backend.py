@@ -16,9 +16,10 @@ from contract.connection import connect
 from contract.ledger import JobStatus, Ledger, QueueDepth, ResultPage
 from contract.model_spec import ModelSpec
 from contract.queues import queue_name
-from contract.registry import Advert
+from contract.registry import Advert, Registry
 from contract.settings import Settings
 from producer.client import Client
+from producer.fleet import Facts, read_facts
 from producer.gateway.counters import Counters
 from producer.gateway.errors import TooManyStreams, UploadsOff
 from producer.gateway.fresh import Fresh
@@ -42,6 +43,7 @@ class Backend:
     _store: Callable[[bytes], str] | None = None
     _known: Fresh[tuple[ModelSpec, list[Advert]]] = field(default_factory=lambda: Fresh(1.0), init=False)
     _depths: Fresh[QueueDepth] = field(default_factory=lambda: Fresh(0.2), init=False)
+    _facts: Fresh[Facts] = field(default_factory=lambda: Fresh(1.0), init=False)
     counters: Counters = field(default_factory=Counters)
     streams: CapacityLimiter = field(init=False)
     #: Images of requests that are being answered, by model. On the event loop only.
@@ -103,6 +105,15 @@ class Backend:
                 return self.ledger.depths([queue])[queue]
 
         return self._depths.get(queue, find)
+
+    def facts(self) -> Facts:
+        """Of the whole fleet, as they were a second ago at most."""
+
+        def find() -> Facts:
+            with answering(self.settings):
+                return read_facts(Registry(self.redis, self.settings), self.ledger)
+
+        return self._facts.get("", find)
 
     @property
     def takes_uploads(self) -> bool:

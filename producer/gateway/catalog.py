@@ -7,9 +7,10 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Path
 
+from producer.fleet import FleetView, view_of
 from producer.gateway.backend import Asked
 from producer.gateway.errors import answers
-from producer.gateway.schemas import Fleet, ModelList, ModelView
+from producer.gateway.schemas import ModelList, ModelView
 
 router: Final = APIRouter(prefix="/v1", tags=["models and fleet"])
 
@@ -28,6 +29,8 @@ def model(
     return ModelView.of(asked.client.model(model), asked.client.fleet())
 
 
-@router.get("/fleet", responses=answers(503), summary="The workers that live now, and what they can do")
-def fleet(asked: Asked) -> Fleet:
-    return Fleet(workers=asked.client.fleet())
+@router.get(
+    "/fleet", responses=answers(503), summary="Workers that live, queues, models: what waits, and who serves it"
+)
+def fleet(asked: Asked) -> FleetView:
+    return view_of(asked.facts())

@@ -115,10 +115,6 @@ class ModelList(BaseModel):
     models: list[ModelView]
 
 
-class Fleet(BaseModel):
-    workers: list[Advert]
-
-
 class Health(BaseModel):
     status: Annotated[str, Field(examples=["ok"])]
 

@@ -7,9 +7,12 @@ import pytest
 import redis
 
 from contract import keys
-from contract.ledger import Attempt, PutBack
+from contract.connection import connect
+from contract.ledger import Attempt, Ledger, PutBack
+from contract.registry import Registry
 from contract.submit_message import SUBMIT_TASK
 from producer import Client, InvalidArgument
+from producer.fleet import read_facts
 from producer.gateway.api_keys import ApiKey, digest
 from tests.support.builders import advert, found, not_processed, spec
 from tests.support.gateway import PlayedWorker, running_gateway
@@ -226,6 +229,9 @@ def test_a_monitor_reads_fleet_models_and_jobs(settings, registry, redis_client,
 
     with Client(url_of("monitor", settings.redis_url), settings=settings) as monitor:
         assert [worker.node for worker in monitor.fleet()] == ["small@yard"]
+        with connect(settings.model_copy(update={"redis_url": url_of("monitor", settings.redis_url)})) as client:
+            facts = read_facts(Registry(client, settings), Ledger(client, settings))
+        assert {*facts.backlog.queues} == {QUEUE}
         assert [model.ref for model in monitor.models()] == ["defects-small@1"]
         assert monitor.job(job.id).wait(timeout=5).succeeded == 1
         assert len([*monitor.job(job.id).results(timeout=5)]) == 1

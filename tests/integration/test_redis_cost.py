@@ -14,6 +14,7 @@ from contract.ledger import Ledger
 from contract.registry import Registry
 from contract.routing import route
 from contract.settings import Settings, load_settings
+from producer.fleet import read_facts, view_of
 from tests.support.big_fleet import BigFleet, big_fleet
 from tests.support.redis_cost import Cost, redis_cost
 from tests.support.redis_server import redis_executable, redis_server
@@ -55,7 +56,12 @@ def backlog(client: redis.Redis, settings: Settings, _fleet: BigFleet) -> None:
     assert sum((seen.slots_busy or {}).values()) == 1500
 
 
-QUESTIONS = [(submit_check, 5), (depths, 5), (backlog, 6)]
+def fleet(client: redis.Redis, settings: Settings, _fleet: BigFleet) -> None:
+    view = view_of(read_facts(Registry(client, settings), Ledger(client, settings)))
+    assert (len(view.workers), len(view.queues), len(view.models)) == (WORKERS, QUEUES, QUEUES)
+
+
+QUESTIONS = [(submit_check, 5), (depths, 5), (backlog, 6), (fleet, 10)]
 
 
 @pytest.mark.parametrize(("ask", "round_trips"), QUESTIONS, ids=lambda value: getattr(value, "__name__", ""))

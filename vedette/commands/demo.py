@@ -16,7 +16,6 @@ from contract.ledger import JobStatus
 from contract.messages import ImageResult
 from producer import Client
 from vedette.annotate import annotate, target_paths
-from vedette.commands.fleet import fleet_table
 from vedette.commands.up import say_ready
 from vedette.exits import exit_code_for
 from vedette.follow import follow
@@ -27,6 +26,7 @@ from vedette.stack import Stack, WorkerPlan
 from vedette.stack.interrupt import stopped_by_signal
 from vedette.summary import Tally, summary
 from vedette.tables import print_table
+from vedette.who_did_what import who_did_what
 
 MODELS: Final = ("defects-small", "defects-large")
 #: Unlike on purpose: a machine with little memory, and all that this one has.
@@ -63,7 +63,7 @@ def demo(out: Path, plates: int) -> int:
                 click.echo(f"\n{step}. Detecting with {model}")
                 ended.append(_detect(client, model, images, out, files))
         click.echo("\nWho did what")
-        print_table(fleet_table(client.fleet(), _tasks_by_worker(client, [status.job for status in ended])))
+        print_table(who_did_what(client.fleet(), _tasks_by_worker(client, [status.job for status in ended])))
         click.echo("\nStopping what was started")
     click.echo(_where_to_look(out, time.monotonic() - started_s))
     return max(exit_code_for(status) for status in ended)
