@@ -10,6 +10,7 @@ QUEUES: Final = PREFIX + "queues"
 # The registry.
 MODELS: Final = PREFIX + "models"
 ADVERTS: Final = PREFIX + "adverts"
+PAST_ADVERTS: Final = PREFIX + "adverts:past"
 # Uploads.
 BLOBS: Final = PREFIX + "blobs"
 BLOB_BYTES: Final = PREFIX + "blobs:bytes"
@@ -77,6 +78,14 @@ def advert(node: str) -> str:
 
 def vitals(node: str) -> str:
     return f"{PREFIX}vitals:{node}"
+
+
+def past_advert(node: str) -> str:
+    return f"{PREFIX}adverts:past:{node}"
+
+
+def drain(node: str) -> str:
+    return f"{PREFIX}drain:{node}"
 
 
 def learned(digest: str, worker_class: str) -> str:

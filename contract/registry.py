@@ -6,11 +6,13 @@ model stays known for `registry_lifetime` after the last worker saw it: a fleet 
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from datetime import timedelta
 from functools import lru_cache
-from typing import Literal
+from typing import Final, Literal
 
 import redis
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from redis.client import Pipeline
 
 from contract import keys
 from contract.capability import Capability, Requirement, satisfies
@@ -19,6 +21,9 @@ from contract.model_spec import ModelSpec
 from contract.queues import queue_name
 from contract.settings import Settings
 from contract.vitals import Vitals, read_vitals
+
+#: How long it is known of a worker that is gone when it was last seen, and what it could do.
+_PAST_LIFETIME: Final = timedelta(days=1)
 
 
 class Advert(BaseModel):
@@ -36,10 +41,32 @@ class Advert(BaseModel):
     withdrawn: dict[str, str] = Field(default_factory=dict)
     #: Versions of what matters here: vedette, tensorflow, numpy, opencv.
     versions: dict[str, str] = Field(default_factory=dict)
+    #: Of this start of the worker, and of no other; empty for a worker that knows of no draining.
+    instance: str = ""
+    #: It takes nothing new, and finishes what it is at.
+    draining: bool = False
+
+
+class PastAdvert(BaseModel):
+    """The last advert of a worker, kept for a day after it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    #: Without its queues.
+    advert: Advert
+    #: It took its leave; else it was killed, or cut off.
+    left: bool = False
+    #: By Redis' clock, seconds since the epoch.
+    last_seen_s: float = 0.0
 
 
 def serves(advert: Advert, requirement: Requirement) -> bool:
     """Whether the worker takes work from the queue of `requirement`."""
+    return not advert.draining and could_serve(advert, requirement)
+
+
+def could_serve(advert: Advert, requirement: Requirement) -> bool:
+    """The same, were it not draining."""
     return satisfies(advert.capability, requirement) and not (
         advert.withdrawn and queue_name(requirement) in advert.withdrawn
     )
@@ -49,6 +76,9 @@ class Registry:
     def __init__(self, client: redis.Redis, settings: Settings) -> None:
         self._redis = client
         self._settings = settings
+        self._past_lifetime = min(_PAST_LIFETIME, settings.registry_lifetime)
+        #: Node to what was kept of it last, and when.
+        self._kept: dict[str, tuple[Advert, float]] = {}
 
     # Models
 
@@ -106,11 +136,31 @@ class Registry:
             pipe.pexpire(keys.ADVERTS, self._settings.registry_lifetime)
             if vitals is not None:
                 pipe.set(keys.vitals(vitals.node), vitals.model_dump_json(), px=self._settings.advert_lifetime)
+            self._keep(pipe, advert, now_s)
             pipe.execute()
 
     def withdraw_advert(self, node: str) -> None:
-        self._redis.delete(keys.advert(node), keys.vitals(node))
-        self._redis.zrem(keys.ADVERTS, node)
+        with self._redis.pipeline(transaction=True) as pipe:
+            pipe.delete(keys.advert(node), keys.vitals(node))
+            pipe.zrem(keys.ADVERTS, node)
+            if node in self._kept:
+                left = PastAdvert(advert=self._kept.pop(node)[0], left=True)
+                pipe.set(keys.past_advert(node), left.model_dump_json(), px=self._past_lifetime)
+            pipe.execute()
+
+    def _keep(self, pipe: Pipeline, advert: Advert, now_s: float) -> None:
+        """Notes when a worker was last seen, and now and then what it could do."""
+        oldest_s = now_s - self._past_lifetime.total_seconds()
+        pipe.zadd(keys.PAST_ADVERTS, {advert.node: now_s})
+        pipe.zremrangebyscore(keys.PAST_ADVERTS, "-inf", oldest_s)
+        pipe.pexpire(keys.PAST_ADVERTS, self._past_lifetime)
+        lasting = advert.model_copy(update={"queues": ()})
+        kept, at_s = self._kept.get(advert.node, (None, 0.0))
+        if kept != lasting or now_s - at_s > self._past_lifetime.total_seconds() / 4:
+            pipe.set(
+                keys.past_advert(advert.node), PastAdvert(advert=lasting).model_dump_json(), px=self._past_lifetime
+            )
+            self._kept[advert.node] = lasting, now_s
 
     def adverts(self) -> list[Advert]:
         """The workers that live now, by node name."""
@@ -134,6 +184,13 @@ class Registry:
         adverts = [(_read_advert(first), others) for first, *others in of_each if first is not None]
         living = [(advert, others) for advert, others in adverts if advert is not None]
         return sorted(living, key=lambda each: each[0].node)
+
+    def past(self) -> list[PastAdvert]:
+        """Workers of the last day, whether they live or not, the one that was seen last first."""
+        seen = dict(self._redis.zrange(keys.PAST_ADVERTS, 0, -1, withscores=True, desc=True))
+        texts = self._redis.mget([keys.past_advert(node) for node in seen]) if seen else []
+        past = [_read_past(text) for text in texts if text is not None]
+        return [each.model_copy(update={"last_seen_s": seen[each.advert.node]}) for each in past if each is not None]
 
     # Queues
 
@@ -191,6 +248,14 @@ def _read_advert(text: str) -> Advert | None:
     """None for an advert of a newer Vedette: its worker is somebody else's business, not an error of ours."""
     try:
         return Advert.model_validate_json(text)
+    except ValidationError:
+        return None
+
+
+def _read_past(text: str) -> PastAdvert | None:
+    """None likewise."""
+    try:
+        return PastAdvert.model_validate_json(text)
     except ValidationError:
         return None
 

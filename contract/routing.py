@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from contract.capability import shortfalls
+from contract.capability import Requirement, shortfalls
 from contract.errors import NoCapableWorker
 from contract.memory import TIERS_BYTES, format_bytes, tier_name
 from contract.model_spec import ModelSpec
@@ -35,7 +35,7 @@ def next_tier(queue: str, adverts: Sequence[Advert]) -> str | None:
 
 def explain(spec: ModelSpec, adverts: Sequence[Advert]) -> str:
     """What the model needs, what the fleet has, what each worker lacks: one line for each kind of worker."""
-    needs, queue = spec.needs, queue_name(spec.needs)
+    needs = spec.needs
     wanted = [f"{tier_name(needs.memory_bytes)} of memory per slot"]
     if needs.cpu_level != "any":
         wanted.append(f"CPU level {needs.cpu_level}")
@@ -46,16 +46,23 @@ def explain(spec: ModelSpec, adverts: Sequence[Advert]) -> str:
     alike: dict[str, list[str]] = {}
     for advert in adverts:
         has = advert.capability
-        lacks = shortfalls(has, needs)
         alike.setdefault(
-            f"has {format_bytes(has.memory_per_slot_bytes)} per slot, {has.cpu_level}; "
-            + (f"lacks {', '.join(lacks)}" if lacks else f"has withdrawn from {queue}: {advert.withdrawn.get(queue)}"),
-            [],
+            f"has {format_bytes(has.memory_per_slot_bytes)} per slot, {has.cpu_level}; {why_not(advert, needs)}", []
         ).append(advert.node)
     lines += [f"  {_shown(nodes)} {what}" for what, nodes in [*alike.items()][:_KINDS_MAX]]
     if len(alike) > _KINDS_MAX:
         lines.append(f"  {sum(map(len, [*alike.values()][_KINDS_MAX:]))} more lack something too")
     return "\n".join(lines)
+
+
+def why_not(advert: Advert, needs: Requirement) -> str:
+    """Why a worker takes no work from the queue of `needs`; empty when it does."""
+    lacks, queue = shortfalls(advert.capability, needs), queue_name(needs)
+    if lacks:
+        return f"lacks {', '.join(lacks)}"
+    if queue in advert.withdrawn:
+        return f"has withdrawn from {queue}: {advert.withdrawn[queue]}"
+    return "is draining: it takes nothing new" if advert.draining else ""
 
 
 def _shown(nodes: Sequence[str]) -> str:

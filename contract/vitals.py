@@ -56,7 +56,7 @@ class Vitals(BaseModel):
     node: str
     #: Seconds since it started. No time of day: clocks of machines differ.
     up_s: float = 0.0
-    #: It takes no new work, and ends when it has done what it has.
+    #: It takes no new work, and finishes what it is at.
     draining: bool = False
     slots: int = 0
     slots_busy: int = 0

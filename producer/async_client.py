@@ -23,6 +23,7 @@ from contract.errors import VedetteError
 from contract.model_spec import ModelSpec
 from contract.registry import Advert
 from contract.settings import Settings
+from contract.vitals import Vitals
 from producer.arguments import Image
 from producer.async_job import AsyncJob
 from producer.client import Client
@@ -133,6 +134,14 @@ class AsyncClient:
 
     async def fleet(self) -> list[Advert]:
         return await self._threads.call(self._client.fleet)
+
+    async def vitals(self) -> list[tuple[Advert, Vitals | None]]:
+        return await self._threads.call(self._client.vitals)
+
+    async def drain(
+        self, workers: Iterable[str], *, stop: bool = False, undo: bool = False, force: bool = False
+    ) -> list[Advert]:
+        return await self._threads.call(partial(self._client.drain, workers, stop=stop, undo=undo, force=force))
 
     def _job(self, job: Job) -> AsyncJob:
         return AsyncJob(job, self._threads)

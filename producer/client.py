@@ -19,6 +19,7 @@ from typing import Self, TypeVar
 from contract.blobs import Blobs, digest_of
 from contract.connection import connect, shown_url
 from contract.doorbell import bell_app, ring
+from contract.drain import give_order
 from contract.errors import JobClosed, RedisUnreachable, SettingsError, VedetteError
 from contract.ledger import DeadLetter, JobState, Ledger
 from contract.messages import DetectMessage, ImageRef
@@ -27,6 +28,7 @@ from contract.references import BlobReference
 from contract.registry import Advert, Registry
 from contract.settings import Settings, load_settings
 from contract.submission import Plan, chunked, plan_job, plan_more
+from contract.vitals import Vitals
 from producer.arguments import (
     Image,
     check_batch_size,
@@ -37,6 +39,7 @@ from producer.arguments import (
     image_refs,
 )
 from producer.dead import letters_of
+from producer.drain import check_can_drain, check_spared, meant
 from producer.errors import InvalidArgument, NotReplicated
 from producer.job import Job
 from producer.outage import PATIENCE, answering, outlast
@@ -212,6 +215,31 @@ class Client:
         """The workers that live now, with what they can do."""
         with answering(self._settings):
             return self._registry.adverts()
+
+    def vitals(self) -> list[tuple[Advert, Vitals | None]]:
+        """The same, each with what it is at; None for one of an older Vedette, which does not say."""
+        with answering(self._settings):
+            return self._registry.fleet()
+
+    def drain(
+        self, workers: Iterable[str], *, stop: bool = False, undo: bool = False, force: bool = False
+    ) -> list[Advert]:
+        """Orders workers, by name or pattern, to take nothing new and finish what they are at. Their adverts till now.
+
+        They obey at their next upkeep (VEDETTE_UPKEEP), for as long as their process lives: adverts say `draining`,
+        and vitals how many slots are at work. With `stop` they end once idle, with `undo` they take work again.
+
+        Raises WorkerUnknown, DrainUnsupported, and WorkerNeeded when nobody else could run some model, unless `force`.
+        """
+        with answering(self._settings):
+            adverts = self._registry.adverts()
+            chosen = meant(adverts, workers)
+            check_can_drain(chosen)
+            if not (undo or force):
+                check_spared(chosen, adverts, self._registry.models())
+            for advert in chosen:
+                give_order(self._redis, advert, drain=not undo, stop=stop)
+        return chosen
 
     def _job(self, job_id: str) -> Job:
         return Job(job_id, self._ledger, self._settings, self._patience)

@@ -8,6 +8,7 @@ import redis
 
 from contract import keys
 from contract.connection import connect
+from contract.drain import DrainOrder, read_order
 from contract.ledger import Attempt, Ledger, PutBack
 from contract.registry import Registry
 from contract.submit_message import SUBMIT_TASK
@@ -172,6 +173,7 @@ FORBIDDEN = {
     "producer": [
         ("SCAN", "0"),
         ("SET", keys.advert("small@yard"), "x"),
+        ("SET", keys.drain("small@yard"), "x"),
         ("ZREM", keys.ADVERTS, "small@yard"),
         ("SET", keys.model("defects-small@1"), "x"),
         ("SET", keys.submission("j1"), "x"),
@@ -192,11 +194,20 @@ FORBIDDEN = {
         ("EVAL", "return redis.call('PING')", "0"),
     ],
     "worker": [("SCAN", "0"), ("EVAL", "return redis.call('PING')", "0")],
+    "operator": [
+        ("LPUSH", QUEUE, "x"),
+        ("SET", keys.advert("small@yard"), "x"),
+        ("SET", keys.job("j1"), "x"),
+        ("DEL", keys.job("j1")),
+        ("PUBLISH", "/0.celery.pidbox", "x"),
+        ("EVAL", "return redis.call('PING')", "0"),
+    ],
     "monitor": [
         ("LPUSH", QUEUE, "x"),
         ("RPOP", QUEUE),
         ("LPUSH", SUBMIT_TASK, "x"),
         ("SET", keys.model("defects-small@1"), "x"),
+        ("SET", keys.drain("small@yard"), "x"),
         ("HSET", keys.job("j1"), "state", "cancelled"),
         ("DEL", keys.job("j1")),
         ("PEXPIRE", keys.job("j1"), "1"),
@@ -235,3 +246,15 @@ def test_a_monitor_reads_fleet_models_and_jobs(settings, registry, redis_client,
         assert [model.ref for model in monitor.models()] == ["defects-small@1"]
         assert monitor.job(job.id).wait(timeout=5).succeeded == 1
         assert len([*monitor.job(job.id).results(timeout=5)]) == 1
+
+
+def test_an_operator_drains_workers(settings, registry, redis_client):
+    registry.publish_model(spec())
+    registry.publish_advert(advert().model_copy(update={"instance": "3f9c"}))
+    registry.publish_advert(advert("other@yard"))
+
+    with Client(url_of("operator", settings.redis_url), settings=settings) as operator:
+        assert [worker.node for worker in operator.drain(["small"], stop=True)] == ["small@yard"]
+
+    assert read_order(redis_client, "small@yard", "3f9c") == DrainOrder(instance="3f9c", drain=True, stop=True)
+    assert denied(redis_client) == []

@@ -151,6 +151,35 @@ def test_an_advert_that_cannot_be_read_is_passed_over(registry, redis_client, te
     assert [there.node for there in registry.adverts()] == ["small@yard"]
 
 
+def test_what_a_worker_could_do_is_known_after_its_death_and_after_its_leave(short_registry, redis_client):
+    # Given two workers, of which one leaves and the other dies
+    small, large = advert("small@yard"), advert("large@yard", memory="8g", queues=["detect.any.8g"])
+    for worker in (small, large):
+        short_registry.publish_advert(worker)
+    short_registry.withdraw_advert("small@yard")
+
+    latest, other = short_registry.past()
+
+    assert (latest.advert, latest.left) == (advert("large@yard", memory="8g"), False)
+    assert (other.advert, other.left) == (small, True)
+    now_s = redis_client.time()[0]
+    assert now_s - 5 < other.last_seen_s <= latest.last_seen_s < now_s + 5
+    # And that is over, too, in the end
+    wait_until(lambda: not redis_client.exists(keys.PAST_ADVERTS, keys.past_advert("large@yard")), timeout_s=5)
+    assert short_registry.past() == []
+
+
+def test_what_a_worker_could_do_is_written_when_it_changes(registry, redis_client):
+    registry.publish_advert(advert())
+    redis_client.delete(keys.past_advert("small@yard"))
+    registry.publish_advert(advert().model_copy(update={"queues": ("detect.any.512m",)}))
+    assert not redis_client.exists(keys.past_advert("small@yard"))
+
+    registry.publish_advert(advert().model_copy(update={"draining": True}))
+
+    assert '"draining":true' in redis_client.get(keys.past_advert("small@yard"))
+
+
 # Queues
 
 
@@ -204,6 +233,8 @@ def test_every_key_of_the_registry_is_documented_and_has_a_lifetime(registry, re
     assert there_are == [
         "vedette:advert:small@yard",
         "vedette:adverts",
+        "vedette:adverts:past",
+        "vedette:adverts:past:small@yard",
         "vedette:model:defects-small@1",
         "vedette:models",
         "vedette:queues",

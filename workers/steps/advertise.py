@@ -16,6 +16,7 @@ from contract.outage import RedisTrouble
 from contract.queues import is_queue, serveable
 from contract.registry import Advert, Registry
 from contract.settings import load_settings
+from workers.draining import Draining
 from workers.findings import findings
 from workers.hardware.probe import describe, telling_features
 from workers.memory.blackbox import read_all
@@ -41,6 +42,7 @@ class Advertise(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no
         self._registry = Registry(self._redis, self._settings)
         self._watch = StoreWatch(self._settings)
         self._found = findings()
+        self._draining = Draining(self._redis)
         self._capability: Capability = self._found.capability
         self._listening: list[str] = []
         self._timer: Any = None
@@ -78,19 +80,23 @@ class Advertise(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no
                 "cpu_features": telling_features(self._capability.cpu_level, self._capability.cpu_features),
             },
             "listening": [*filter(is_queue, self._listening)],
+            "draining": self._draining.on,
         }
 
     def _upkeep(self, consumer: Any) -> None:
         if not self._slots_are_open():
             return
         try:
+            self._draining.look(consumer.hostname)
             if self._upkeeps % _UPKEEPS_PER_STORE_SCAN == 0:
                 self._watch.look()
             self._publish_models(consumer)
             self._publish_warm_ones()
             self._upkeeps += 1
             self._listen(consumer, self._wanted(consumer))
-            self._registry.publish_advert(self._advert(consumer), self._monitor.vitals())
+            vitals = self._draining.noted_in(self._monitor.vitals())
+            self._registry.publish_advert(self._advert(consumer), vitals)
+            self._draining.end_if_idle(vitals)
         except RedisTrouble as error:
             if not self._redis_was_away:
                 logger.warning("Redis is away: advert not refreshed (%s)", error)
@@ -110,7 +116,7 @@ class Advertise(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no
             may_publish = self._warm_up.may_publish(spec)
             if may_publish:
                 self._registry.publish_model(spec)
-            elif may_publish is None:
+            elif may_publish is None and not self._draining.on:
                 self._warm_up.begin(consumer.app, spec, consumer.hostname, self._capability.slots)
                 # Should this worker end before its slots have answered, the messages are for nobody.
                 self._redis.pexpire(warm_queue(consumer.hostname), self._settings.task_timeout)
@@ -130,7 +136,7 @@ class Advertise(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no
         return self._open
 
     def _wanted(self, consumer: Any) -> list[str]:
-        queues = serveable(self._registry.queues_in_use(), self._capability)
+        queues = [] if self._draining.on else serveable(self._registry.queues_in_use(), self._capability)
         ours = [queue for queue in queues if queue not in self._found.withdrawn]
         return [warm_queue(consumer.hostname), *ours] if self._warm_up.pending else ours
 
@@ -144,7 +150,8 @@ class Advertise(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no
             consumer.app.amqp.queues.add(celery_queue(queue))
             consumer.add_task_queue(queue)
         self._listening = wanted
-        logger.info("queues    %s", ", ".join(filter(is_queue, wanted)) or "none in use fits this machine yet")
+        none = "none, for it drains" if self._draining.on else "none in use fits this machine yet"
+        logger.info("queues    %s", ", ".join(filter(is_queue, wanted)) or none)
 
     def _advert(self, consumer: Any) -> Advert:
         return Advert(
@@ -153,4 +160,6 @@ class Advertise(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no
             queues=tuple(filter(is_queue, self._listening)),
             versions=self._found.versions,
             withdrawn=self._found.withdrawn,
+            instance=self._draining.instance,
+            draining=self._draining.on,
         )

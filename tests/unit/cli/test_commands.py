@@ -410,7 +410,7 @@ def test_help_imports_no_heavy_package(arguments: list[str], command: str) -> No
 @pytest.mark.parametrize(
     "command",
     [
-        *("detect", "results", "status", "cancel", "models", "fleet"),
+        *("detect", "results", "status", "cancel", "models", "fleet", "drain"),
         *("dead.list", "dead.show", "dead.retry", "dead.drop"),
         "models.list",
     ],

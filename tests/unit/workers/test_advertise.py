@@ -49,6 +49,19 @@ class Monitor:
         return None
 
 
+class Draining:
+    on = False
+
+    def look(self, _node):
+        pass
+
+    def noted_in(self, vitals):
+        return vitals
+
+    def end_if_idle(self, _vitals):
+        pass
+
+
 class Watch:
     def look(self):
         pass
@@ -59,7 +72,7 @@ def step(monkeypatch):
     step = Advertise.__new__(Advertise)
     step._registry, step._capability = Registry(), capability("3g", slots=1, threads=1)
     step._listening, step._upkeeps, step._redis_was_away, step._open = [], 0, False, True
-    step._watch, step._monitor = Watch(), Monitor()
+    step._watch, step._monitor, step._draining = Watch(), Monitor(), Draining()
     monkeypatch.setattr(step, "_publish_models", lambda _consumer: None)
     monkeypatch.setattr(step, "_publish_warm_ones", lambda: None)
     monkeypatch.setattr(step, "_wanted", lambda _consumer: list(step._registry.queues))
