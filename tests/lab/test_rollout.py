@@ -1,5 +1,9 @@
-"""A rolling restart under load: each worker in turn is asked to leave, and a new one takes its place."""
+"""A rolling restart under load: each worker in turn is asked to leave, or drained, and a new one takes its place."""
 
+import json
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -82,6 +86,58 @@ def test_every_worker_is_replaced_under_load_and_no_attempt_goes_wrong(yard):
         assert {attempt.outcome for attempt in ended} <= {"", "done", "handed back: the worker is leaving"}
         handed_back = [attempt for attempt in ended if attempt.outcome.startswith("handed back")]
         assert 1 <= len(handed_back) <= len(NAMES)
+
+
+def test_every_worker_is_drained_and_replaced_under_load_and_no_attempt_is_even_cut_short(yard):
+    # Given three workers with jobs coming in all the time
+    slow = yard.model("slow", call_s=0.2)
+    load = Load(yard, slow)
+    with ExitStack() as stack:
+        old = [stack.enter_context(yard.worker(name, *ONE_SLOT)) for name in NAMES]
+        with load.coming_in():
+            wait_until(lambda: {node for job in load.jobs for node in by(job)} == {w.node for w in old}, 60)
+
+            # When each in turn is drained to its end, and started again under its name
+            for name, leaving in zip(NAMES, old, strict=True):
+                drained = vedette(yard, "drain", name, "--stop", "--wait", "--timeout", "60", "--json")
+                assert json.loads(drained) == {"worker": leaving.node, "state": "left", "busy": None}
+                wait_until(lambda w=leaving: w.process.poll() is not None, LEAVE_S, that=f"{leaving.node} has ended")
+                assert leaving.process.returncode == 0, leaving.log
+                done_before = {index for index, job in enumerate(load.jobs) if job.status().ended}
+                new = stack.enter_context(yard.worker(name, *ONE_SLOT))
+                wait_until(
+                    lambda w=new, old=done_before: any(
+                        w.node in by(job) for index, job in enumerate(load.jobs) if index not in old
+                    ),
+                    60,
+                    that=f"{new.node} is at work again",
+                )
+
+        # Then every image of every job has one result, and it is a good one
+        assert load.broke is None
+        assert len(load.jobs) > len(NAMES)
+        for job in load.jobs:
+            results = job.finished(60)
+            assert sorted(results) == list(range(24))
+            assert all(result.ok for result in results.values())
+        # And every task took one attempt, which was not cut short: nothing was computed twice
+        wait_until(lambda: yard.client.zcard("vedette:leases") == 0, that="the last attempts are closed")
+        ended = [attempts_of(job) for job in load.jobs]
+        assert {outcome for outcomes in ended for task in outcomes for outcome in task} == {"done"}
+        assert {len(task) for outcomes in ended for task in outcomes} == {1}
+
+
+def attempts_of(job: SubmittedJob) -> list[list[str]]:
+    """What followed from each attempt, of each task."""
+    return [[attempt.outcome for attempt in job.ledger.history(task)] for task in job.ledger.tasks(job.name)]
+
+
+def vedette(yard: Yard, *arguments: str) -> str:
+    command = [sys.executable, "-m", "vedette", *arguments]
+    environment = {**os.environ, "VEDETTE_REDIS_URL": yard.settings.redis_url}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=90)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def by(*jobs: SubmittedJob) -> set[str]:
