@@ -73,6 +73,8 @@ class AttemptRun:
     worker: str
     succeeded: int = 0
     failed: int = 0
+    #: Most anonymous bytes of the slot in the batches that are done.
+    peak_bytes: int = 0
     kept: KeptBytes = field(default_factory=KeptBytes)
 
     def run(self) -> None:
@@ -274,6 +276,7 @@ class AttemptRun:
             raise self.lease.lost(recorded)
         self.failed += sum(not result.ok for _, result in results)
         self.succeeded += sum(result.ok for _, result in results)
+        self.peak_bytes = max(self.peak_bytes, run.peak_bytes if run is not None else 0)
         self.slot.memory.box.count(claim.options.model, len(results))
 
 

@@ -163,6 +163,7 @@ def _history(task: TaskRecord, mishap: Mishap | None, what_followed: str) -> Att
         detail=mishap.detail if mishap is not None else "",
         outcome=what_followed,
         ended=datetime.now(UTC),
+        peak_bytes=mishap.peak_bytes if mishap is not None else None,
     )
 
 

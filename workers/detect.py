@@ -3,6 +3,7 @@
 read the doorbell → claim in the ledger → run the attempt → close it, and ring again for what is put back
 """
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -85,7 +86,7 @@ def _work(task: Task, slot: Slot, claim: Claim, worker: str) -> Summary:
         except Exception as error:  # Celery stops the whole worker for a MemoryError that leaves a task
             logger.exception("task %s attempt %d failed in an unforeseen way", claim.task, claim.attempt)
             return _put_back(task, slot, claim, worker, Mishap(verdict_of(error), describe_error(error)))
-    patiently(lambda: _close_done(slot, claim, worker))
+    patiently(lambda: _close_done(slot, claim, worker, attempt.peak_bytes or None))
     return _summary("done", attempt)
 
 
@@ -98,13 +99,20 @@ def _summary(answer: str, attempt: Any) -> Summary:
     return {"answer": answer, "succeeded": attempt.succeeded, "failed": attempt.failed}
 
 
-def _close_done(slot: Slot, claim: Claim, worker: str) -> None:
-    record = Attempt(attempt=claim.attempt, worker=worker, batch_size=claim.batch_size, ended=datetime.now(UTC))
+def _close_done(slot: Slot, claim: Claim, worker: str, peak_bytes: int | None) -> None:
+    record = Attempt(
+        attempt=claim.attempt,
+        worker=worker,
+        batch_size=claim.batch_size,
+        ended=datetime.now(UTC),
+        peak_bytes=peak_bytes,
+    )
     slot.office.ledger.close(claim.job, claim.task, record, PutBack(claim.queue, claim.batch_size))
 
 
 def _put_back(task: Task, slot: Slot, claim: Claim, worker: str, mishap: Mishap) -> Summary:
-    settled = patiently(lambda: settle(slot.office, _record_of(claim, worker), mishap))
+    seen = replace(mishap, peak_bytes=slot.memory.peak_bytes)
+    settled = patiently(lambda: settle(slot.office, _record_of(claim, worker), seen))
     if not settled.put_back:
         return {"answer": settled.then.step, "why": settled.text}
     task.send_event("task-retried", exception=settled.text, traceback="")

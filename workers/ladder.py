@@ -44,6 +44,8 @@ class Mishap:
     batch: frozenset[int] = frozenset()
     #: Who ended the slot's process; None: it lives on, or nobody knows.
     killed_by: Kill | None = None
+    #: Most anonymous bytes of the slot that were seen; None: nobody could look.
+    peak_bytes: int | None = None
 
 
 @dataclass(frozen=True)

@@ -123,6 +123,11 @@ class SlotMemory:
             time.sleep(_LOOK_AGAIN_S)
         return True
 
+    @property
+    def peak_bytes(self) -> int:
+        """Most anonymous bytes that were seen since the last batch, or the attempt, began."""
+        return self._guard.peak_since_mark()
+
     def measured(self, images: int, took_s: float) -> BatchRun:
         """What the model call took that has just ended, while its images are still promised.
 

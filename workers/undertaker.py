@@ -76,6 +76,7 @@ class Undertaker:
             victim=death.victim,
             batch=frozenset(death.batch if mine is not None else ()),
             killed_by=death.by,
+            peak_bytes=max(mine.anon_bytes, mine.peak_anon_bytes) if mine is not None else None,
         )
         self._open.append(_Case(task_id, mine.attempt if mine is not None else 0, mishap))
         return self._close_what_is_open()

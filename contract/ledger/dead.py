@@ -11,6 +11,8 @@ from contract.ledger.records import DeadLetter
 from contract.messages import ImageRef, ImageResult
 
 _CHUNK: Final = 1000
+#: Attempts that the history of a revived task begins with, of each task that gave images up.
+_TAKEN_ALONG: Final = 20
 
 
 class DeadLetters(LedgerBase):
@@ -33,6 +35,8 @@ class DeadLetters(LedgerBase):
 
     def revive(self, job: str, task: str, queue: str, batch_size: int, indexes: Sequence[int]) -> int:
         """Takes failures back: their images are queued in the new `task`, as they were submitted. How many there were.
+
+        The new task's history begins with what was tried before.
 
         Ring the bell of `task` unless that is 0. An ended job is open again. One that was stopped goes on with all that
         it had left: those tasks are queued too, and it is not stopped a second time. JobClosed for a cancelled one.
@@ -58,6 +62,8 @@ class DeadLetters(LedgerBase):
                 keys.task("%s"),
                 keys.task_images("%s"),
                 keys.bells("%s"),
+                keys.task_history("%s"),
+                _TAKEN_ALONG,
                 *indexes,
             ],
         )

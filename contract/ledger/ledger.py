@@ -243,7 +243,7 @@ class Ledger(Backlogs, DeadLetters, Waiting):
             [
                 task,
                 attempt.attempt,
-                attempt.model_dump_json(),
+                attempt.model_dump_json(exclude={"seconds"}),
                 self._lifetime_ms,
                 self._shared_lifetime_ms,
                 back.queue,

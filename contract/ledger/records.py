@@ -70,6 +70,10 @@ class Attempt(BaseModel):
     #: What was put back: `batch 16 → 8`.
     outcome: str = "done"
     ended: datetime
+    #: From claim to close by Redis' clock, which `close` notes. None of an older Vedette, as the next.
+    seconds: float | None = None
+    #: Most anonymous bytes of its slot that were seen during the attempt; None where nobody could look.
+    peak_bytes: int | None = None
 
 
 @dataclass(frozen=True)

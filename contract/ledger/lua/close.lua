@@ -3,7 +3,7 @@
 -- KEYS[1]   vedette:job:<job>              hash   read; lifetime renewed, as of the first four
 -- KEYS[2]   vedette:task:<task>            hash   state, queue, batch size
 -- KEYS[3]   vedette:task:<task>:images     hash   changed images written, moved ones removed
--- KEYS[4]   vedette:task:<task>:history    list   Attempt JSON appended
+-- KEYS[4]   vedette:task:<task>:history    list   Attempt JSON appended, with how many seconds it took
 -- KEYS[5]   vedette:leases                 zset   task removed
 -- KEYS[6]   vedette:bells:<queue>          zset   task -> now, when queued again
 -- KEYS[7]   vedette:queues                 zset   queue -> now, when queued again; so for the new task's
@@ -21,11 +21,13 @@
 --           then index, ImageRef JSON for each changed image, then for each moved one
 -- Returns   'done' (nothing is left here), 'queued' (ring the bell), 'cancelled' or 'fenced'.
 --           Unless it is 'cancelled' or 'fenced', the new task is queued too.
-local task = redis.call('HMGET', KEYS[2], 'state', 'attempt')
+local task = redis.call('HMGET', KEYS[2], 'state', 'attempt', 'claimed_ms')
 if task[1] ~= 'running' or task[2] ~= ARGV[2] then return 'fenced' end
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
-redis.call('RPUSH', KEYS[4], ARGV[3])
+-- After a failover, its clock may be behind that of the claim.
+local seconds = math.max(0, now_ms - (task[3] or now_ms)) / 1000
+redis.call('RPUSH', KEYS[4], string.format('%s,"seconds":%.3f}', string.sub(ARGV[3], 1, -2), seconds))
 redis.call('ZREM', KEYS[5], ARGV[1])
 
 local function queue_up(id, key, bells, queue, batch_size)

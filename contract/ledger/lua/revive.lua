@@ -10,10 +10,11 @@
 -- KEYS[7]  vedette:task:<new>:images  hash   the images, as they were submitted
 -- KEYS[8]  vedette:queues             zset   queue -> now, of each task that is queued here
 -- Also     vedette:bells:<queue>      zset   task -> now, of each task that is queued here
+--          vedette:task:<new>:history list   the last attempts of the tasks that gave the images up (:history read)
 -- and, of a stopped job only: vedette:task:<each of its tasks>, queued again when it has images left (:images read)
 -- ARGV     1 the new task, 2 job, 3 queue, 4 batch size, 5 lifetime in ms, 6 lifetime of shared keys in ms,
---          7 to 9 how the keys of a task, of its images and of a queue's bells are spelled, with %s for the task
---          and the queue, then indexes
+--          7 to 10 how the keys of a task, of its images, of a queue's bells and of a task's history are spelled, with
+--          %s for the task and the queue, 11 how many attempts of each task are taken along, then indexes
 -- Returns  how many images were put back, 'cancelled', or false when the job is unknown.
 --
 -- Asked again, for the answer was lost: what the first call did stands in the task.
@@ -34,7 +35,8 @@ local function queue_up(id, key, images, queue)
 end
 
 local revived = 0
-for i = 10, #ARGV do
+local gave_up, seen = {}, {}
+for i = 12, #ARGV do
   local index = ARGV[i]
   local letter = redis.call('HGET', KEYS[5], index)
   if letter and redis.call('HDEL', KEYS[3], index) == 1 then
@@ -45,6 +47,10 @@ for i = 10, #ARGV do
     image.batch_cap, image.shrink, image.lone_deaths = nil, nil, nil
     redis.call('HSET', KEYS[7], index, cjson.encode(image))
     revived = revived + 1
+    if not seen[letter.task] then
+      seen[letter.task] = true
+      gave_up[#gave_up + 1] = letter.task
+    end
   end
   redis.call('HDEL', KEYS[5], index)
 end
@@ -52,6 +58,13 @@ if revived == 0 then return 0 end
 
 redis.call('HSET', KEYS[6], 'job', ARGV[2], 'queue', ARGV[3], 'batch_size', ARGV[4], 'attempt', 0, 'revived', revived)
 queue_up(ARGV[1], KEYS[6], KEYS[7], ARGV[3])
+local history = string.format(ARGV[10], ARGV[1])
+for _, id in ipairs(gave_up) do
+  for _, attempt in ipairs(redis.call('LRANGE', string.format(ARGV[10], id), -ARGV[11], -1)) do
+    redis.call('RPUSH', history, attempt)
+  end
+end
+redis.call('PEXPIRE', history, ARGV[5])
 if before == 'stopped' then
   -- Its tasks were taken off the bells, or closed as cancelled, with images left: nobody would ever do them.
   for _, id in ipairs(redis.call('LRANGE', KEYS[2], 0, -1)) do

@@ -25,6 +25,8 @@ ATTEMPTS = [
         detail="SIGKILL, 1.9 of 2.0 GiB",
         outcome="batch 8 → 4",
         ended=datetime(2026, 11, 23, 12, 0, 5, tzinfo=UTC),
+        seconds=4.25,
+        peak_bytes=2040109465,
     ),
     Attempt(attempt=2, worker="large@yard", batch_size=4, ended=datetime(2026, 11, 23, 12, 1, tzinfo=UTC)),
 ]
@@ -169,9 +171,11 @@ def test_show_tells_every_attempt() -> None:
         ["task", "task-1"],
     ]
     titles, first, second = [columns(line) for line in attempts.splitlines()]
-    assert titles == ["attempt", "ended (UTC)", "worker", "batch", "verdict", "detail", "what followed"]
+    assert titles == [
+        *("attempt", "ended (UTC)", "took", "worker", "batch", "memory", "verdict", "detail", "what followed")
+    ]
     assert first == [
-        *("1", "2026-11-23 12:00:05", "small@yard", "8", "memory"),
+        *("1", "2026-11-23 12:00:05", "4.2 s", "small@yard", "8", "1.9 GiB", "memory"),
         *("SIGKILL, 1.9 of 2.0 GiB", "batch 8 → 4"),
     ]
     assert second == ["2", "2026-11-23 12:01:00", "large@yard", "4", "done"]

@@ -29,7 +29,7 @@ class ToldLedger:
         self.recorded += results
         return "recorded"
 
-    def close(self, _job, _task, attempt, back):
+    def close(self, _job, _task, attempt, back, _killed_by=None):
         self.closed.append((attempt, back))
         return self.closed_as
 
@@ -48,7 +48,9 @@ def work(monkeypatch):
     learned = SimpleNamespace(failed=lambda _digest, kind, images: world.learned.append((kind, images)))
     settings = load_settings(attempts_max=5)
     office = Office(None, world.ledger, registry, learned, settings, "1024m")
-    slot = SimpleNamespace(settings=settings, office=office, lease_ledger=world.ledger)
+    slot = SimpleNamespace(
+        settings=settings, office=office, lease_ledger=world.ledger, memory=SimpleNamespace(peak_bytes=300)
+    )
     task = SimpleNamespace(app=None, send_event=lambda kind, **fields: world.events.append((kind, fields)))
     monkeypatch.setattr(
         closing, "ring", lambda _app, message, queue, retries: world.rung.append((message, queue, retries))
@@ -86,6 +88,7 @@ def test_memory_puts_the_offenders_back_in_smaller_batches_and_shows_as_a_retry(
 
     [(attempt, back)] = work.ledger.closed
     assert (attempt.verdict, attempt.batch_size, attempt.outcome) == ("memory", 2, "batch 2 → 1")
+    assert attempt.peak_bytes == 300
     assert (back.queue, back.batch_size, back.moved) == ("detect.any.1g", 8, None)
     assert [(image.index, image.batch_cap) for image in back.changed] == [(0, 1), (1, 1)]
     [(message, _, retries)] = work.rung

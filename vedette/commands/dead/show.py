@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import click
 from rich.table import Table
 
+from contract.memory import format_bytes
 from producer import Attempt, DeadLetter
 from producer.dead import letters_of
 from vedette.dead_letters import letter_json
@@ -49,13 +50,15 @@ def letter_lines(letter: DeadLetter) -> list[tuple[str, str]]:
 
 
 def attempts_table(attempts: Sequence[Attempt]) -> Table:
-    rows = table("attempt", "ended (UTC)", "worker", "batch", "verdict", "detail", "what followed")
+    rows = table("attempt", "ended (UTC)", "took", "worker", "batch", "memory", "verdict", "detail", "what followed")
     for attempt in attempts:
         rows.add_row(
             str(attempt.attempt),
             f"{attempt.ended:%Y-%m-%d %H:%M:%S}",
+            f"{attempt.seconds:.1f} s" if attempt.seconds is not None else "",
             attempt.worker,
             str(attempt.batch_size),
+            format_bytes(attempt.peak_bytes) if attempt.peak_bytes is not None else "",
             attempt.verdict or "",
             verbatim(attempt.detail),
             verbatim(attempt.outcome),
