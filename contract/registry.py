@@ -185,9 +185,11 @@ class Registry:
         living = [(advert, others) for advert, others in adverts if advert is not None]
         return sorted(living, key=lambda each: each[0].node)
 
-    def past(self) -> list[PastAdvert]:
-        """Workers of the last day, whether they live or not, the one that was seen last first."""
-        seen = dict(self._redis.zrange(keys.PAST_ADVERTS, 0, -1, withscores=True, desc=True))
+    def past(self, living: Iterable[str] = ()) -> list[PastAdvert]:
+        """Workers of the last day, but for those of `living`, the one that was seen last first."""
+        seen = dict(reversed(self._redis.zrange(keys.PAST_ADVERTS, 0, -1, withscores=True)))
+        for node in living:
+            seen.pop(node, None)
         texts = self._redis.mget([keys.past_advert(node) for node in seen]) if seen else []
         past = [_read_past(text) for text in texts if text is not None]
         return [each.model_copy(update={"last_seen_s": seen[each.advert.node]}) for each in past if each is not None]

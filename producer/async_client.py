@@ -31,6 +31,7 @@ from producer.feed import Feed, feed
 from producer.job import Job
 from producer.outage import PATIENCE
 from producer.threads import Threads
+from producer.why import Answer
 
 #: Calls to Redis at the same time.
 THREADS: Final = 8
@@ -137,6 +138,9 @@ class AsyncClient:
 
     async def vitals(self) -> list[tuple[Advert, Vitals | None]]:
         return await self._threads.call(self._client.vitals)
+
+    async def why(self, name: str) -> Answer:
+        return await self._threads.call(self._client.why, name)
 
     async def drain(
         self, workers: Iterable[str], *, stop: bool = False, undo: bool = False, force: bool = False

@@ -46,8 +46,9 @@ from producer.outage import PATIENCE, answering, outlast
 from producer.sealing import seal, why_closed
 from producer.tasks import job_name
 from producer.uploads import blob_digests, upload_bytes
+from producer.why import Answer, answer, read_facts
 
-Answer = TypeVar("Answer")
+Answered = TypeVar("Answered")
 
 
 class Client:
@@ -221,6 +222,14 @@ class Client:
         with answering(self._settings):
             return self._registry.fleet()
 
+    def why(self, name: str) -> Answer:
+        """Why the job, the task or the model of that name waits, or what became of it; JobUnknown when there is none.
+
+        A dozen reads of Redis, whatever the size of job and fleet: for somebody's question, not for a loop.
+        """
+        with answering(self._settings):
+            return answer(read_facts(self._redis, self._registry, self._settings, name))
+
     def drain(
         self, workers: Iterable[str], *, stop: bool = False, undo: bool = False, force: bool = False
     ) -> list[Advert]:
@@ -316,7 +325,7 @@ class Client:
     def _ring(self, message: DetectMessage, queue: str) -> None:
         self._patiently(partial(ring, self._bells, message, queue))
 
-    def _patiently(self, call: Callable[[], Answer]) -> Answer:
+    def _patiently(self, call: Callable[[], Answered]) -> Answered:
         return outlast(call, self._settings, self._patience)
 
     def _fate(self, job_id: str) -> str:

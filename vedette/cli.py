@@ -18,6 +18,7 @@ COMMANDS: Final = {
     "dead": "Images that failed through no fault of their own: look, retry, drop.",
     "models": "List, add, measure and remove models; alone, it lists them.",
     "fleet": "Watch workers, queues and models: who is busy, what waits, who serves it, or why nobody does.",
+    "why": "Say why a job, a task or a model waits, and what to do.",
     "drain": "Have workers finish what they are at and take nothing new.",
     "doctor": "Say whether a worker can run on this machine, and if not, why and what to do.",
     "gateway": "Serve jobs, models and fleet over HTTP.",

@@ -17,6 +17,7 @@ from producer.gateway.idempotency import IdempotencyKey, once
 from producer.gateway.limits import Limits
 from producer.gateway.quota import check_room, note_job
 from producer.gateway.schemas import CancelView, JobRequest, JobView, NamedImage
+from producer.why import Answer
 
 router: Final = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -48,6 +49,15 @@ def submit(request: JobRequest, asked: Asked, caller: Caller, idempotency_key: I
 @router.get("/{job_id}", responses=answers(404, 503), summary="Where a job stands")
 def status(job_id: JobId, asked: Asked) -> JobView:
     return JobView.of(asked.status(job_id))
+
+
+@router.get("/{job_id}/why", responses=answers(404, 503), summary="Why it waits, or what became of it, and what to do")
+def why(job_id: JobId, asked: Asked) -> Answer:
+    """Who fits and is busy, who does not fit and by how much, every attempt. The most important reason comes first.
+
+    Of a task, too. `vedette why --json` tells the same.
+    """
+    return asked.client.why(job_id)
 
 
 @router.delete("/{job_id}", responses=answers(404, 503), summary="Cancel a job")

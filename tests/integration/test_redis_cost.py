@@ -15,6 +15,8 @@ from contract.registry import Registry
 from contract.routing import route
 from contract.settings import Settings, load_settings
 from producer.fleet import read_facts, view_of
+from producer.why import answer
+from producer.why import read_facts as read_why
 from tests.support.big_fleet import BigFleet, big_fleet
 from tests.support.redis_cost import Cost, redis_cost
 from tests.support.redis_server import redis_executable, redis_server
@@ -61,7 +63,13 @@ def fleet(client: redis.Redis, settings: Settings, _fleet: BigFleet) -> None:
     assert (len(view.workers), len(view.queues), len(view.models)) == (WORKERS, QUEUES, QUEUES)
 
 
-QUESTIONS = [(submit_check, 5), (depths, 5), (backlog, 6), (fleet, 10)]
+def why(client: redis.Redis, settings: Settings, fleet: BigFleet) -> None:
+    registry = Registry(client, settings)
+    for name in ("job-99", fleet.tasks[-1], fleet.models[0].ref):
+        assert answer(read_why(client, registry, settings, name)).reasons
+
+
+QUESTIONS = [(submit_check, 5), (depths, 5), (backlog, 6), (fleet, 10), (why, 3 * 16)]
 
 
 @pytest.mark.parametrize(("ask", "round_trips"), QUESTIONS, ids=lambda value: getattr(value, "__name__", ""))
