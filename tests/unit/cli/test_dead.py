@@ -219,12 +219,22 @@ def test_retry_of_a_stopped_job_says_that_it_goes_on(client: PlayedClient) -> No
     assert "stopped for its failures and goes on, without that limit\n" in dead("retry", "job-1").stdout
 
 
+def test_retry_as_json(client: PlayedClient) -> None:
+    assert json.loads(dead("retry", "job-1", "--json").stdout) == {"job": "job-1", "retried": 2, "resumed": False}
+
+    client.played_job = PlayedJob([], state="stopped")
+    assert json.loads(dead("retry", "job-1", "--json").stdout) == {"job": "job-1", "retried": 0, "resumed": False}
+    client.played_job = PlayedJob([dead_letter(0)], state="stopped")
+    assert json.loads(dead("retry", "job-1", "--json").stdout) == {"job": "job-1", "retried": 1, "resumed": True}
+
+
 # drop
 
 
 def test_drop() -> None:
     assert dead("drop", "job-1").stdout == "2 dead letters of job job-1 dropped\n"
     assert dead("drop", "job-1", "photos/a.jpg").stdout == "1 dead letter of job job-1 dropped\n"
+    assert json.loads(dead("drop", "job-1", "--json").stdout) == {"job": "job-1", "dropped": 2}
 
 
 # Wrong usage, errors

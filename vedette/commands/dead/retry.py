@@ -1,5 +1,6 @@
 """`vedette dead retry`: put images back, to be tried again where their model fits now."""
 
+import json
 from collections.abc import Sequence
 
 import click
@@ -11,8 +12,9 @@ from vedette.session import Session
 @click.argument("job_id", metavar="JOB")
 @click.argument("images", nargs=-1, metavar="[IMAGE]...")
 @click.option("--allow-waiting", is_flag=True, help="Put them back even if no live worker can run the model yet.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @click.pass_obj
-def dead_retry(session: Session, job_id: str, images: Sequence[str], allow_waiting: bool) -> None:
+def dead_retry(session: Session, job_id: str, images: Sequence[str], allow_waiting: bool, as_json: bool) -> None:
     """Put images back into their job.
 
     IMAGE is the name in the results; without one, all dead letters of the job are put back. A job that was stopped for
@@ -21,6 +23,10 @@ def dead_retry(session: Session, job_id: str, images: Sequence[str], allow_waiti
     with session.client() as client:
         before = client.job(job_id).status().state
         count = client.retry_dead(job_id, images or None, allow_waiting)
+    if as_json:
+        resumed = before == "stopped" and count > 0
+        click.echo(json.dumps({"job": job_id, "retried": count, "resumed": resumed}))
+        return
     if not count:
         click.echo(f"job {job_id} has no dead letters")
         return
