@@ -15,6 +15,7 @@ COPY contract /src/contract
 COPY producer /src/producer
 COPY workers /src/workers
 COPY vedette /src/vedette
+COPY monitoring /src/monitoring
 RUN --mount=type=cache,target=/root/.cache/pip pip install "/src[${EXTRAS}]" && rm -rf /src
 
 # Images are mounted here, and nothing outside of it is read.

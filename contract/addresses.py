@@ -38,6 +38,12 @@ def parse_network(text: str) -> Network:
         raise ValueError(f"{text!r} is no network ({error}); expected for example 10.2.0.0/16") from None
 
 
+def is_loopback(host: str) -> bool:
+    """Of an address to listen at. A name other than localhost may mean anything tomorrow."""
+    address = parse_address(host)
+    return host == "localhost" if address is None else address.is_loopback
+
+
 def why_closed(address: Address, allowed: Sequence[Network] = ()) -> str | None:
     """What `address` is, when it may not be connected to: `loopback`, `private`, …; None when it may."""
     for meant in _meant_by(address):

@@ -18,6 +18,8 @@ from contract.settings import Settings
 
 #: Imported by kombu when it is needed.
 _SENTINEL_TRANSPORT: Final = "contract.sentinel_transport:SentinelTransport"
+#: Characters of a line about a task, its queue and job not counted: an error of TensorFlow's may have thousands.
+_TOLD_MAX: Final = 240
 #: Publishing gives up after about five seconds and says so, instead of waiting for a dead Redis for ever.
 _PUBLISH_RETRY: Final = {"max_retries": 5, "interval_start": 0.1, "interval_step": 0.4, "interval_max": 1.0}
 
@@ -95,12 +97,36 @@ def celery_queue(name: str) -> Queue:
     return Queue(name, exchange=Exchange("", type="direct"), routing_key=name)
 
 
-def ring(app: Celery, message: DetectMessage, queue: str, retries: int = 0) -> None:
-    """Rings for `message.task` on `queue`. The Celery task id is the ledger's, whatever the attempt."""
+def ring(
+    app: Celery,
+    message: DetectMessage,
+    queue: str,
+    retries: int = 0,
+    *,
+    images: int | None = None,
+    after: str = "",
+) -> None:
+    """Rings for `message.task` on `queue`. The Celery task id is the ledger's, whatever the attempt.
+
+    `retries` attempts came before this one. `images`, those that are left to do, and `after`, why it rings again, are
+    for people: see `told`.
+    """
     app.send_task(
         DETECT_TASK,
         kwargs=message.model_dump(),
         task_id=message.task,
         queue=celery_queue(queue),
         retries=retries,
+        argsrepr=told(message, queue, retries + 1, images, after),
     )
+
+
+def told(message: DetectMessage, queue: str, attempt: int, images: int | None = None, after: str = "") -> str:
+    """The task in one line, which Flower and `celery inspect` show in place of its positional arguments: it has none.
+
+    `defects-small@1, 32 images, batch 8, attempt 2 after memory: SIGKILL by the kernel; detect.any.512m, job-1`
+    """
+    count = "" if images is None else f"{images} image{'' if images == 1 else 's'}, "
+    again = f" after {after}" if after else ""
+    line = f"{message.model}, {count}batch {message.batch_size}, attempt {attempt}{again}"
+    return f"{line[:_TOLD_MAX]}; {queue}, {message.job}"

@@ -76,6 +76,8 @@ class Settings(BaseSettings):
     blob_lifetime: timedelta = timedelta(days=1)
     #: TOML file of who may use the HTTP gateway, see `producer.gateway.api_keys`; None: everybody who reaches it.
     api_keys_file: Path | None = None
+    #: Where a browser finds the fleet page of the gateway, `https://gateway.example.org/fleet`: Flower links to it.
+    fleet_url: str | None = None
     #: How long the preflight of a starting worker may take, TensorFlow's import included.
     preflight_timeout: timedelta = timedelta(seconds=180)
 
@@ -106,6 +108,13 @@ class Settings(BaseSettings):
                 "or redis+sentinel://host:26379,host:26379/service/0"
             )
             raise ValueError(expected) from None
+        return url
+
+    @field_validator("fleet_url")
+    @classmethod
+    def _fleet_address(cls, url: str | None) -> str | None:
+        if url is not None and not url.startswith(("http://", "https://", "/")):
+            raise ValueError("expected an address such as https://gateway.example.org/fleet")
         return url
 
     @field_validator("model_store", mode="before")

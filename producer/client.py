@@ -302,7 +302,7 @@ class Client:
     def _add(self, job_id: str, chunk: Sequence[ImageRef], plan: Plan) -> None:
         task = str(uuid.uuid4())
         self._patiently(partial(self._ledger.add_task, job_id, task, plan.queue, plan.options.batch_size, chunk))
-        self._ring(plan.bell(job_id, task), plan.queue)
+        self._ring(plan.bell(job_id, task), plan.queue, len(chunk))
 
     def _revive(self, job_id: str, chunk: Sequence[DeadLetter], plan: Plan) -> int:
         task, indexes = str(uuid.uuid4()), [letter.index for letter in chunk]
@@ -312,7 +312,7 @@ class Client:
         batch_size = plan.options.batch_size
         revived = self._patiently(partial(self._ledger.revive, job_id, task, plan.queue, batch_size, indexes))
         if revived:  # else somebody else was faster
-            self._ring(plan.bell(job_id, task), plan.queue)
+            self._ring(plan.bell(job_id, task), plan.queue, revived)
         return revived
 
     def _ring_if_queued(self, task: str) -> None:
@@ -322,8 +322,8 @@ class Client:
             message = DetectMessage(job=record.job, task=task, model=record.model, batch_size=record.batch_size)
             self._ring(message, record.queue)
 
-    def _ring(self, message: DetectMessage, queue: str) -> None:
-        self._patiently(partial(ring, self._bells, message, queue))
+    def _ring(self, message: DetectMessage, queue: str, images: int | None = None) -> None:
+        self._patiently(partial(ring, self._bells, message, queue, images=images))
 
     def _patiently(self, call: Callable[[], Answered]) -> Answered:
         return outlast(call, self._settings, self._patience)

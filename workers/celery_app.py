@@ -13,6 +13,7 @@ from contract.doorbell import DirectAMQP, celery_queue, shared_celery_config
 from contract.errors import SettingsError
 from contract.settings import load_settings
 from workers import slot, startup
+from workers.flower.command import INSECURE
 from workers.options import WORKER_OPTIONS
 from workers.steps.advertise import Advertise
 from workers.steps.reconcile import Reconcile
@@ -56,6 +57,7 @@ def build_app() -> Celery:
     app.add_defaults(celery_config)
     for option in WORKER_OPTIONS:
         app.user_options["worker"].add(option)
+    app.user_options["preload"].add(INSECURE)
     app.steps["consumer"].update({Advertise, Reconcile, TakeSubmissions, Undertake})
     return app
 

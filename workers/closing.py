@@ -90,7 +90,8 @@ def settle(office: Office, task: TaskRecord, mishap: Mishap) -> Settled:
     """
     left = office.ledger.images_left(task.task)
     then = outcome(mishap, left, _circumstances(office, task, left))
-    text = f"{then.text} ({mishap.verdict}: {mishap.detail})"
+    why = f"{mishap.verdict}: {mishap.detail}"
+    text = f"{then.text} ({why})"
     logger.warning("task %s attempt %d: %s", task.task, task.attempt, text)
     if mishap.verdict == "memory" and not mishap.victim and mishap.stage == "run":
         office.learned.failed(task.options.digest, office.worker_class, len(mishap.batch))
@@ -101,9 +102,10 @@ def settle(office: Office, task: TaskRecord, mishap: Mishap) -> Settled:
     closed = office.ledger.close(task.job, task.task, _history(task, mishap, then.text), back, mishap.killed_by)
     if closed == "queued":
         shown = min(task.batch_size, then.batch_cap or task.batch_size)
-        _ring(office.app, task, task.task, shown, task.queue)
+        stays = len(left) - (len(then.offenders) if moved is not None or then.step == "dead" else 0)
+        _ring(office.app, task, _Bell(task.task, task.queue, shown, stays, why))
     if moved is not None and closed in ("queued", "done"):
-        _ring(office.app, task, moved.task, moved.batch_size, moved.queue)
+        _ring(office.app, task, _Bell(moved.task, moved.queue, moved.batch_size, len(moved.images), why))
     return Settled(then, closed, text)
 
 
@@ -113,7 +115,7 @@ def hand_back(office: Office, task: TaskRecord, why: str) -> Closed:
         task.job, task.task, _history(task, None, f"handed back: {why}"), PutBack(task.queue, task.batch_size)
     )
     if closed == "queued":
-        _ring(office.app, task, task.task, task.batch_size, task.queue)
+        _ring(office.app, task, _Bell(task.task, task.queue, task.batch_size, None, f"it was handed back: {why}"))
     return closed
 
 
@@ -167,6 +169,19 @@ def _history(task: TaskRecord, mishap: Mishap | None, what_followed: str) -> Att
     )
 
 
-def _ring(app: Celery, task: TaskRecord, task_id: str, batch_size: int, queue: str) -> None:
-    message = DetectMessage(job=task.job, task=task_id, model=task.options.model, batch_size=batch_size)
-    ring(app, message, queue, retries=task.attempt if task_id == task.task else 0)
+@dataclass(frozen=True)
+class _Bell:
+    """What is rung for: the task of the failed attempt, or the one that its offenders moved to."""
+
+    task: str
+    queue: str
+    batch_size: int
+    #: None: not known.
+    images: int | None
+    why: str
+
+
+def _ring(app: Celery, task: TaskRecord, bell: _Bell) -> None:
+    message = DetectMessage(job=task.job, task=bell.task, model=task.options.model, batch_size=bell.batch_size)
+    attempts = task.attempt if bell.task == task.task else 0
+    ring(app, message, bell.queue, attempts, images=bell.images, after=bell.why)

@@ -146,7 +146,7 @@ class Submitter:
         for place, chunk in enumerate(chunked(refs, plan.task_images)):
             task = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{job}/{place}"))
             self._ledger.add_task(job, task, plan.queue, plan.options.batch_size, chunk)
-            ring(self._app, plan.bell(job, task), plan.queue)
+            ring(self._app, plan.bell(job, task), plan.queue, images=len(chunk))
         try:
             sealed = self._ledger.seal_job(job, len(refs), self._replicas)
         except JobUnknown as error:

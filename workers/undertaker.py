@@ -125,7 +125,13 @@ class Undertaker:
         if task is None:
             return None
         if task.state == "queued":  # died between taking the doorbell and claiming
-            ring(self._office.app, _message(task), task.queue, retries=task.attempt)
+            ring(
+                self._office.app,
+                _message(task),
+                task.queue,
+                retries=task.attempt,
+                after="its slot died before it began",
+            )
             return None
         if task.state != "running" or task.worker != self._node or case.attempt not in (0, task.attempt):
             return None  # somebody else's by now

@@ -1,11 +1,11 @@
 """uvicorn, with the limits that are its own business, and where it may listen."""
 
-import ipaddress
 from typing import Final
 
 import uvicorn
 from fastapi import FastAPI
 
+from contract.addresses import is_loopback
 from contract.errors import SettingsError
 from producer.gateway.limits import Limits
 
@@ -22,14 +22,6 @@ def check_listening(host: str, *, guarded: bool, insecure: bool) -> None:
         f"--host {host}: others could reach the gateway there, and nobody needs a key. Name a file of keys in "
         "VEDETTE_API_KEYS_FILE, or say --insecure when the network keeps strangers away."
     )
-
-
-def is_loopback(host: str) -> bool:
-    """A name other than localhost may mean anything tomorrow."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def server(app: FastAPI, host: str, port: int, limits: Limits | None = None) -> uvicorn.Server:

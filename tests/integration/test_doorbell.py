@@ -64,11 +64,14 @@ def test_a_queue_that_celery_makes_by_itself_leaves_none_either(app, redis_clien
 
 def test_the_same_task_can_be_rung_for_again_with_the_attempt_shown(app, redis_client):
     ring(app, MESSAGE, "detect.any.1g")
-    ring(app, MESSAGE.model_copy(update={"batch_size": 4}), "detect.any.1g", retries=1)
+    ring(app, MESSAGE.model_copy(update={"batch_size": 4}), "detect.any.1g", 1, images=7, after="memory: no more")
 
     newest, oldest = (json.loads(text) for text in redis_client.lrange("detect.any.1g", 0, -1))
     assert (oldest["headers"]["id"], oldest["headers"]["retries"]) == ("task-1", 0)
     assert (newest["headers"]["id"], newest["headers"]["retries"]) == ("task-1", 1)
+    assert newest["headers"]["argsrepr"] == (
+        "defects-small@1, 7 images, batch 4, attempt 2 after memory: no more; detect.any.1g, job-1"
+    )
 
 
 def test_ringing_without_a_redis_gives_up_instead_of_waiting_for_ever():

@@ -81,15 +81,18 @@ def await_worker(worker: Process, plan: WorkerPlan, registry: Registry, timeout_
     worker.wait_until(lambda: any(_is_named(plan, advert.node) for advert in registry.adverts()), timeout_s)
 
 
-def start_flower(port: int, broker_url: str, data: Path) -> Process | None:
-    """None when Flower is not installed: a stack works without it."""
+def start_flower(port: int, broker_url: str, data: Path, fleet_url: str | None = None) -> Process | None:
+    """None when Flower is not installed: a stack works without it. Its pages link to `fleet_url`."""
     if importlib.util.find_spec("flower") is None:
         return None
     command: Sequence[str] = [
         *(sys.executable, "-m", "celery", "-A", "workers", "flower"),
         *(f"--address={LOOPBACK}", f"--port={port}"),
     ]
-    flower = Process("flower", command, data / "flower.log", _environment(broker_url))
+    environment = _environment(broker_url)
+    if fleet_url is not None:
+        environment[f"{PREFIX}FLEET_URL"] = fleet_url
+    flower = Process("flower", command, data / "flower.log", environment)
     flower.wait_until(lambda: _serves(f"http://{LOOPBACK}:{port}/healthcheck"), timeout_s=60)
     return flower
 

@@ -61,10 +61,10 @@ class Stack:
         for plan in self.workers:
             started.append((plan, services.start_worker(plan, self.broker_url, self.data)))
             self._running.append(started[-1][1])
-        if self.flower_port is not None:
-            self._start_flower(self.flower_port)
         if self.gateway_port is not None:
             self._start_gateway(self.gateway_port)
+        if self.flower_port is not None:
+            self._start_flower(self.flower_port)
         settings = load_settings(redis_url=self.broker_url)
         with connect(settings) as client:
             for plan, worker in started:
@@ -73,7 +73,7 @@ class Stack:
 
     def _start_flower(self, wanted_port: int) -> None:
         port = services.free_port(wanted_port)
-        flower = services.start_flower(port, self.broker_url, self.data)
+        flower = services.start_flower(port, self.broker_url, self.data, self._fleet_url())
         if flower is None:
             self.on_ready("Flower", "not installed; pip install 'vedette[monitor]'")
             return
@@ -89,7 +89,11 @@ class Stack:
             return
         self._running.append(gateway)
         self.gateway_url = f"http://{LOOPBACK}:{port}"
-        self.on_ready("Gateway", f"{self.gateway_url}, requests at /docs")
+        self.on_ready("Gateway", f"{self.gateway_url}, the fleet at /fleet, requests at /docs")
+
+    def _fleet_url(self) -> str | None:
+        """The page that Flower links to."""
+        return None if self.gateway_url is None else f"{self.gateway_url}/fleet"
 
     def _stop(self) -> None:
         """In reverse order of starting; those that don't depend on each other at the same time."""

@@ -107,7 +107,9 @@ class Reconciler:
             self._ledger.forget(task_id)
             return
         logger.warning("task %s waits on %s without a doorbell: ringing again", task_id, task.queue)
-        ring(self._office.app, _message(task), task.queue, retries=task.attempt)
+        images, last = len(self._ledger.images_left(task_id)), self._ledger.history(task_id)[-1:]
+        after = next((f"{before.verdict}: {before.detail}" for before in last if before.verdict), "a doorbell was lost")
+        ring(self._office.app, _message(task), task.queue, task.attempt, images=images, after=after)
         self._ledger.rung(task_id, task.queue)
 
 

@@ -12,6 +12,7 @@ from contract import keys
 from contract.connection import connect
 from contract.ledger import Ledger
 from contract.outage import RedisTrouble
+from contract.redact import redact
 from contract.registry import Registry
 from contract.settings import load_settings
 from contract.submissions import Submissions
@@ -80,7 +81,12 @@ class TakeSubmissions(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery 
     def _tell(self, answered: Answered, runtime_s: float) -> None:
         """Flower sees a task of Celery's, for its sender thinks that it is one."""
         call, send = answered.call, self._dispatcher.send
-        about = {"name": call.task, "args": "()", "kwargs": saferepr(call.kwargs, maxlen=_SHOWN), "root_id": call.id}
+        about = {
+            "name": call.task,
+            "args": "()",
+            "kwargs": redact(saferepr(call.kwargs, maxlen=_SHOWN)),
+            "root_id": call.id,
+        }
         send("task-received", uuid=call.id, retries=0, eta=None, expires=None, parent_id=None, **about)
         send("task-started", uuid=call.id)
         if answered.error is None:

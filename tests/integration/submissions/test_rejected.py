@@ -175,7 +175,7 @@ def test_cancelled_while_it_was_submitted(monkeypatch, send, answer, submissions
 
 @pytest.mark.usefixtures("fleet")
 def test_what_nobody_foresaw_is_answered_and_cancelled(monkeypatch, send, answer, submissions, ledger):
-    monkeypatch.setattr("workers.submitter.ring", lambda *_: 1 / 0)
+    monkeypatch.setattr("workers.submitter.ring", lambda *_, **__: 1 / 0)
 
     send()
     answer()

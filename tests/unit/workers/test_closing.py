@@ -34,16 +34,18 @@ class ToldLedger:
 
 @pytest.fixture
 def world(monkeypatch):
-    told = SimpleNamespace(ledger=ToldLedger(), fleet=[], model=spec(), rung=[], learned=[])
+    told = SimpleNamespace(ledger=ToldLedger(), fleet=[], model=spec(), rung=[], shown=[], learned=[])
 
     def model(ref):
         if told.model is None:
             raise ModelUnknown(f"unknown model {ref!r}")
         return told.model
 
-    monkeypatch.setattr(
-        closing, "ring", lambda _app, message, queue, retries: told.rung.append((message, queue, retries))
-    )
+    def rung(_app, message, queue, retries, *, images, after):
+        told.rung.append((message, queue, retries))
+        told.shown.append((images, after))
+
+    monkeypatch.setattr(closing, "ring", rung)
     told.office = Office(
         None,
         told.ledger,
@@ -79,6 +81,7 @@ def test_the_bell_is_rung_with_the_id_of_the_task_the_batch_to_come_and_the_atte
     [(message, queue, retries)] = world.rung
     assert (message.job, message.task, message.batch_size) == ("job", "task", 2)
     assert (queue, retries) == ("detect.any.1g", 2)
+    assert world.shown == [(len(world.ledger.images_left("task")), "memory: what was seen")]
 
 
 @pytest.mark.parametrize(
@@ -103,7 +106,7 @@ def test_who_is_given_up_gets_a_failure_and_the_others_come_back(world):
     assert result.failure.message.startswith("what was seen; given up: does not fit alone")
     [(_, back)] = world.ledger.closed
     assert (back.changed, back.moved) == ((), None)
-    assert len(world.rung) == 1
+    assert world.shown == [(len(world.ledger.images_left("task")) - 1, "memory: what was seen")]
 
 
 @pytest.mark.parametrize(
