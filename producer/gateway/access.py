@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from contract import keys
 from contract.errors import VedetteError
-from producer.gateway import threads
+from producer.gateway import page, threads
 from producer.gateway.api_keys import ApiKey, find
 from producer.gateway.backend import Backend
 from producer.gateway.errors import RateLimited, Unauthorized, answer_to
@@ -22,7 +22,7 @@ from producer.outage import answering
 
 #: For who looks whether this process lives, and for who wants to know what a key would open.
 OPEN_PATHS: Final = frozenset(
-    {"/healthz", "/readyz", "/v2/health/live", "/v2/health/ready", "/docs", "/redoc", "/openapi.json"}
+    {"/healthz", "/readyz", "/v2/health/live", "/v2/health/ready", "/docs", "/redoc", "/openapi.json", *page.OPEN}
 )
 
 

@@ -10,7 +10,19 @@ from fastapi import Depends, FastAPI
 from fastapi.security import HTTPBearer
 
 from contract.settings import Settings
-from producer.gateway import catalog, detect, errors, events, health, jobs, metrics, oip_routes, results, tf_routes
+from producer.gateway import (
+    catalog,
+    detect,
+    errors,
+    events,
+    health,
+    jobs,
+    metrics,
+    oip_routes,
+    page,
+    results,
+    tf_routes,
+)
 from producer.gateway.access import Access
 from producer.gateway.api_keys import ApiKey
 from producer.gateway.backend import Backend
@@ -34,6 +46,7 @@ _ROUTERS: Final = (
     metrics.router,
     tf_routes.router,
     oip_routes.router,
+    page.router,
 )
 
 
@@ -64,7 +77,9 @@ def create_app(
     hidden = () if backend.takes_uploads else (tf_routes.router, oip_routes.router)
     for router in _ROUTERS:
         app.include_router(
-            router, dependencies=told if router is not health.router else [], include_in_schema=router not in hidden
+            router,
+            dependencies=told if router not in (health.router, page.router) else [],
+            include_in_schema=router not in hidden,
         )
     errors.install(app, [route for router in _ROUTERS for route in router.routes])
     # The last one added is the first to see a request.
