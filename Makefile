@@ -10,7 +10,7 @@ CLIENTS ?= 200
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test unit integration lab chaos lint bench bench-gateway clean
+.PHONY: help demo up test unit integration lab chaos screenshots lint bench bench-gateway clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ lab: .venv/.installed-dev ## Run the lab: small machines made by cgroups, and th
 
 chaos: .venv/.installed-dev ## Break a fleet at random for SECONDS=600 under load, from SEED=1; every image must have one result
 	$(BIN)/python -m tests.lab.chaos --seconds $(SECONDS) --seed $(SEED) $(ARGS)
+
+screenshots: .venv/.installed-dev ## Take the pictures of Flower and the fleet page in docs/images; needs Chromium
+	$(BIN)/python -m docs.screenshots
 
 lint: .venv/.installed-dev ## Check style, types, who imports whom, and docker-compose.yml
 	$(BIN)/ruff check .

@@ -21,8 +21,8 @@ address = _told.address or "127.0.0.1"
 # An empty variable, as Compose writes one, is none: for Flower, it would be a password that nobody has chosen.
 basic_auth = [each for each in _told.basic_auth or [] if each]
 
-# One line for each task, in `args`: model, images, batch, attempt, the verdict before, queue and job.
-tasks_columns = "name,uuid,state,args,result,exception,received,runtime,worker"
+# In `args`: model, images, batch and attempt; in `exception` the last verdict; in `routing_key` the queue.
+tasks_columns = "uuid,state,args,routing_key,worker,runtime,exception,received,result"
 
 # Flower's own is a second, which is too short for a busy machine.
 inspect_timeout = 3000.0

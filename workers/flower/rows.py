@@ -13,9 +13,18 @@ _TEXTS: Final = ("args", "kwargs", "result", "exception", "traceback")
 
 
 def format_task(task: Any) -> Any:
-    """For Flower's option of this name: the task in one line as its `args`, and no secret of an address anywhere."""
-    if task.name == DETECT_TASK and task.args in _NO_ARGS:
-        task.args = _line(task) or task.args
+    """For Flower's option of this name: what the doorbell tells, in the columns that it belongs in, and no secrets.
+
+    A cell shows some fifty characters: model, images, batch and attempt in `args`, the verdict before in `exception`,
+    where no event has told more, and the queue in `routing_key`.
+    """
+    if task.name == DETECT_TASK:
+        line = _line(task) if task.args in _NO_ARGS else task.args
+        before, semicolon, where = (line or "").rpartition("; ")
+        if semicolon:
+            task.args, _, after = before.partition(" after ")
+            task.exception = task.exception or after or None
+            task.routing_key = where.partition(", ")[0]
     for name in _TEXTS:
         text = getattr(task, name, None)
         if isinstance(text, str):
@@ -29,4 +38,4 @@ def _line(task: Any) -> str | None:
         message = read_message(DetectMessage, ast.literal_eval(task.kwargs or ""))
     except Exception:  # whatever lies there: it is shown as it is
         return None
-    return told(message, task.routing_key or "queue unknown", (task.retries or 0) + 1, after=task.exception or "")
+    return told(message, task.routing_key or "queue unknown", (task.retries or 0) + 1)

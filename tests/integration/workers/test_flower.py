@@ -1,5 +1,6 @@
 """Flower with our configuration: who gets in, what its rows say, and that who only watches cannot stop a worker."""
 
+import re
 import subprocess
 import sys
 
@@ -67,8 +68,10 @@ def test_a_row_says_why_the_attempt_before_failed(place):
 
     row = wait_until(lambda: _row(flower, f"{job.name}-0", "SUCCESS"), 20, that="Flower shows the task")
     assert row["args"].startswith("slow@1, 2 images, batch ")
-    assert "attempt 2 after crash: SIGKILL" in row["args"]
-    assert "crash: SIGKILL" in row["exception"]
+    # On a busy machine its lease ends before Celery has seen the death.
+    why = re.search(r"attempt 2 after (crash: SIGKILL|lost: no sign of life)", row["args"])
+    assert why is not None, row["args"]
+    assert why[1] in row["exception"]
 
 
 def test_the_workers_page_has_its_capability_and_every_page_the_link(place):
