@@ -7,7 +7,7 @@ reads the environment at import: call `load_settings()` at the start of a proces
 import os
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -76,6 +76,8 @@ class Settings(BaseSettings):
     blob_lifetime: timedelta = timedelta(days=1)
     #: TOML file of who may use the HTTP gateway, see `producer.gateway.api_keys`; None: everybody who reaches it.
     api_keys_file: Path | None = None
+    #: What log lines of workers and gateway look like. `auto`: `text` on a terminal, `json` elsewhere.
+    log: Literal["auto", "text", "json"] = "auto"
     #: Where a browser finds the fleet page of the gateway, `https://gateway.example.org/fleet`: Flower links to it.
     fleet_url: str | None = None
     #: How long the preflight of a starting worker may take, TensorFlow's import included.

@@ -6,6 +6,7 @@ queue's bell; then the seal. The steps stand here, what they decide in `argument
 """
 
 import itertools
+import logging
 import secrets
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
@@ -22,6 +23,7 @@ from contract.doorbell import bell_app, ring
 from contract.drain import give_order
 from contract.errors import JobClosed, RedisUnreachable, SettingsError, VedetteError
 from contract.ledger import DeadLetter, JobState, Ledger
+from contract.logs import tell
 from contract.messages import DetectMessage, ImageRef
 from contract.model_spec import ModelSpec
 from contract.references import BlobReference
@@ -49,6 +51,8 @@ from producer.uploads import blob_digests, upload_bytes
 from producer.why import Answer, answer, read_facts
 
 Answered = TypeVar("Answered")
+
+logger = logging.getLogger(__name__)
 
 
 class Client:
@@ -279,6 +283,9 @@ class Client:
         except BaseException:  # an image that is none, the caller's generator, Ctrl-C: half a job helps nobody
             self._cancelled(job_id)
             raise
+        of = {"job": job_id, "model": plan.options.model, "queue": plan.queue, "images": submitted}
+        text = "job %s: %d images for %s on %s"
+        tell(logger, logging.INFO, "job_submitted", text, job_id, submitted, plan.options.model, plan.queue, **of)
         return self._job(job_id)
 
     def _prolonged(self, chunk: Sequence[ImageRef]) -> Sequence[ImageRef]:

@@ -7,12 +7,18 @@ from typing import Any
 
 import click
 from celery import Celery
-from celery.signals import celeryd_init, worker_process_init, worker_shutting_down
+from celery.signals import (
+    after_setup_logger,
+    after_setup_task_logger,
+    celeryd_init,
+    worker_process_init,
+    worker_shutting_down,
+)
 
 from contract.doorbell import DirectAMQP, celery_queue, shared_celery_config
 from contract.errors import SettingsError
 from contract.settings import load_settings
-from workers import slot, startup
+from workers import logs, slot, startup
 from workers.flower.command import INSECURE
 from workers.options import WORKER_OPTIONS
 from workers.steps.advertise import Advertise
@@ -63,6 +69,8 @@ def build_app() -> Celery:
 
 
 app = build_app()
+after_setup_logger.connect(logs.dress_celerys, weak=False)
+after_setup_task_logger.connect(logs.dress_celerys, weak=False)
 celeryd_init.connect(startup.prepare_worker, weak=False)
 worker_process_init.connect(slot.open_slot, weak=False)
 worker_shutting_down.connect(startup.begin_to_leave, weak=False)

@@ -4,11 +4,12 @@ Used by a slot for its own attempt, by the undertaker for those of slots that di
 those of machines that are gone.
 """
 
+import logging
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 import redis
 from celery import Celery
@@ -20,11 +21,12 @@ from contract.errors import ModelUnknown
 from contract.ledger import Attempt, Ledger, NewTask, PutBack, TaskRecord
 from contract.ledger.ledger import Closed
 from contract.ledger.records import Verdict
+from contract.logs import Event, tell
 from contract.messages import DetectMessage, Failure, FailureCode, ImageRef, ImageResult
 from contract.registry import Registry
 from contract.routing import next_tier
 from contract.settings import Settings
-from workers.ladder import Circumstances, Mishap, Outcome, changed, outcome
+from workers.ladder import Circumstances, Mishap, Outcome, Step, changed, outcome
 from workers.memory.learned import LearnedSizes
 
 logger = get_logger(__name__)
@@ -37,6 +39,15 @@ _CODES: Final[dict[Verdict, FailureCode]] = {
     "timeout": "timeout",
     "model": "model_failed",
     "image": "image_unreadable",
+}
+
+
+_EVENTS: Final[dict[Step, Event]] = {
+    "again": "put_back",
+    "smaller": "shrunk",
+    "bigger": "moved",
+    "coarser": "coarsened",
+    "dead": "dead",
 }
 
 
@@ -92,7 +103,6 @@ def settle(office: Office, task: TaskRecord, mishap: Mishap) -> Settled:
     then = outcome(mishap, left, _circumstances(office, task, left))
     why = f"{mishap.verdict}: {mishap.detail}"
     text = f"{then.text} ({why})"
-    logger.warning("task %s attempt %d: %s", task.task, task.attempt, text)
     if mishap.verdict == "memory" and not mishap.victim and mishap.stage == "run":
         office.learned.failed(task.options.digest, office.worker_class, len(mishap.batch))
     if then.step == "dead":
@@ -106,6 +116,7 @@ def settle(office: Office, task: TaskRecord, mishap: Mishap) -> Settled:
         _ring(office.app, task, _Bell(task.task, task.queue, shown, stays, why))
     if moved is not None and closed in ("queued", "done"):
         _ring(office.app, task, _Bell(moved.task, moved.queue, moved.batch_size, len(moved.images), why))
+    _tell_settled(task, mishap, then, closed, text, len(left))
     return Settled(then, closed, text)
 
 
@@ -116,7 +127,35 @@ def hand_back(office: Office, task: TaskRecord, why: str) -> Closed:
     )
     if closed == "queued":
         _ring(office.app, task, _Bell(task.task, task.queue, task.batch_size, None, f"it was handed back: {why}"))
+    text = "task %s attempt %d handed back: %s"
+    tell(
+        logger, logging.INFO, "handed_back", text, task.task, task.attempt, why, why=why, closed=closed, **_about(task)
+    )
     return closed
+
+
+def _about(task: TaskRecord) -> dict[str, Any]:
+    of_job = {"job": task.job, "task": task.task, "attempt": task.attempt, "model": task.options.model}
+    return {**of_job, "queue": task.queue, "worker": task.worker}
+
+
+def _tell_settled(task: TaskRecord, mishap: Mishap, then: Outcome, closed: Closed, text: str, left: int) -> None:
+    tell(
+        logger,
+        logging.WARNING,
+        _EVENTS[then.step],
+        "task %s attempt %d: %s",
+        *(task.task, task.attempt, text),
+        **_about(task),
+        verdict=mishap.verdict,
+        detail=mishap.detail,
+        batch_size=len(mishap.batch) or task.batch_size,
+        images=left,
+        offenders=len(then.offenders),
+        next_batch_size=then.batch_cap,
+        next_queue=then.queue,
+        closed=closed,
+    )
 
 
 def _circumstances(office: Office, task: TaskRecord, left: Sequence[ImageRef]) -> Circumstances:

@@ -3,6 +3,8 @@
 read the doorbell → claim in the ledger → run the attempt → close it, and ring again for what is put back
 """
 
+import logging
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +16,7 @@ from celery.utils.log import get_task_logger
 
 from contract.errors import MessageError
 from contract.ledger import Attempt, Claim, PutBack, TaskRecord
+from contract.logs import tell
 from contract.messages import DETECT_TASK, DetectMessage, read_message
 from workers.celery_app import app
 from workers.closing import hand_back, settle
@@ -47,13 +50,27 @@ def detect(self: Task, *args: Any, **fields: Any) -> Summary:
     slot.memory.await_intake()
     claim = patiently(lambda: slot.office.ledger.claim(message.job, message.task, self.request.hostname))
     if not isinstance(claim, Claim):
-        return {"answer": claim}  # a late or doubled doorbell: nothing to do
+        of = {"job": message.job, "task": message.task}
+        tell(
+            logger,
+            logging.INFO,
+            "bell_answered",
+            "task %s: nothing to do (%s)",
+            message.task,
+            claim,
+            answer=claim,
+            **of,
+        )
+        return {"answer": claim}  # a late or doubled doorbell
     return _work(self, slot, claim, self.request.hostname)
 
 
 def _count(slot: Slot, task_id: str, error: MessageError) -> None:
     count = patiently(lambda: slot.office.registry.count_reject(error.code))
-    logger.error("doorbell %s refused (%s, %d so far): %s", task_id, error.code, count, error)
+    text = "doorbell %s refused (%s, %d so far): %s"
+    tell(
+        logger, logging.ERROR, "message_refused", text, task_id, error.code, count, error, task=task_id, code=error.code
+    )
 
 
 def _read(args: tuple[Any, ...], fields: dict[str, Any]) -> DetectMessage:
@@ -66,12 +83,16 @@ def _work(task: Task, slot: Slot, claim: Claim, worker: str) -> Summary:
     # OpenCV, TensorFlow: only where work is done.
     from workers.attempt import AttemptFailed, AttemptRun, ModelAway, WorkerLeaves
 
+    _tell_begun(claim, worker)
+    begun_s = time.monotonic()
     with LeaseKeeper(slot.lease_ledger, claim, slot.settings) as lease:
         attempt = AttemptRun(slot, claim, lease, worker)
         try:
             attempt.run()
         except LeaseLost as lost:
-            logger.warning("task %s attempt %d stops: %s", claim.task, claim.attempt, lost.standing)
+            text = "task %s attempt %d stops: %s"
+            of = _about(claim, worker)
+            tell(logger, logging.WARNING, "attempt_stopped", text, claim.task, claim.attempt, lost.standing, **of)
             return _summary(lost.standing, attempt)
         except WorkerLeaves:
             return _hand_back(slot, claim, worker, attempt, "the worker is leaving")
@@ -87,7 +108,26 @@ def _work(task: Task, slot: Slot, claim: Claim, worker: str) -> Summary:
             logger.exception("task %s attempt %d failed in an unforeseen way", claim.task, claim.attempt)
             return _put_back(task, slot, claim, worker, Mishap(verdict_of(error), describe_error(error)))
     patiently(lambda: _close_done(slot, claim, worker, attempt.peak_bytes or None))
+    _tell_done(claim, worker, attempt, time.monotonic() - begun_s)
     return _summary("done", attempt)
+
+
+def _about(claim: Claim, worker: str) -> dict[str, Any]:
+    of_job = {"job": claim.job, "task": claim.task, "attempt": claim.attempt, "model": claim.options.model}
+    return {**of_job, "queue": claim.queue, "batch_size": claim.batch_size, "worker": worker}
+
+
+def _tell_begun(claim: Claim, worker: str) -> None:
+    text, images = "task %s attempt %d begins: %d images for %s, batch %d", len(claim.images)
+    args = (claim.task, claim.attempt, images, claim.options.model, claim.batch_size)
+    tell(logger, logging.INFO, "attempt_begun", text, *args, images=images, **_about(claim, worker))
+
+
+def _tell_done(claim: Claim, worker: str, attempt: Any, took_s: float) -> None:
+    text = "task %s attempt %d done: %d succeeded, %d failed in %.1f s"
+    args = (claim.task, claim.attempt, attempt.succeeded, attempt.failed, took_s)
+    counts = {"succeeded": attempt.succeeded, "failed": attempt.failed, "took_s": round(took_s, 3)}
+    tell(logger, logging.INFO, "attempt_done", text, *args, **counts, **_about(claim, worker))
 
 
 def _hand_back(slot: Slot, claim: Claim, worker: str, attempt: Any, why: str) -> Summary:

@@ -1,5 +1,6 @@
 """A message that is no doorbell: named in one log line and counted, never retried."""
 
+import logging
 from typing import Any
 
 import redis
@@ -7,6 +8,7 @@ from celery.utils.log import get_logger
 
 from contract.connection import connect
 from contract.errors import MessageError
+from contract.logs import tell
 from contract.registry import Registry
 from contract.settings import load_settings
 
@@ -20,4 +22,5 @@ def refuse(reason: str, body: Any) -> None:
         count = f"{Registry(connect(settings, patient=False), settings).count_reject(MessageError.code)} so far"
     except redis.RedisError:
         count = "uncounted, Redis is away"
-    logger.error("message refused (%s, %s): %s; it reads %.200r", MessageError.code, count, reason, body)
+    text = "message refused (%s, %s): %s; it reads %.200r"
+    tell(logger, logging.ERROR, "message_refused", text, MessageError.code, count, reason, body, code=MessageError.code)

@@ -5,6 +5,7 @@ or another: the message is dropped only when it was answered, the plan is noted 
 tasks are named after their place in the job.
 """
 
+import logging
 import uuid
 from collections.abc import Sequence
 from contextlib import suppress
@@ -19,6 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 from contract.doorbell import ring
 from contract.errors import JobClosed, JobUnknown, MessageError, VedetteError
 from contract.ledger import Ledger
+from contract.logs import tell
 from contract.messages import Identifier, ImageRef, read_message
 from contract.outage import RedisTrouble
 from contract.references import ReferenceRefused, check_reference, looks_like_address, parse_reference
@@ -99,7 +101,10 @@ class Submitter:
                 raise
         self._submissions.answer(message.job, begun.model_copy(update={"state": "accepted"}))
         text = f"job {message.job}: {len(refs)} images for {plan.options.model}"
-        logger.info("submission %s accepted: %s", call.id, text)
+        of = {"job": message.job, "model": plan.options.model, "queue": plan.queue, "images": len(refs)}
+        tell(
+            logger, logging.INFO, "submission_accepted", "submission %s accepted: %s", call.id, text, call=call.id, **of
+        )
         return text
 
     def _begin(self, call: Call, message: SubmitMessage) -> Submission:
@@ -166,7 +171,8 @@ class Submitter:
 
     def _count(self, error: MessageError, element: bytes) -> None:
         count = self._registry.count_reject(error.code)
-        logger.error("submission refused (%s, %d so far): %s; it reads %.200r", error.code, count, error, element)
+        text = "submission refused (%s, %d so far): %s; it reads %.200r"
+        tell(logger, logging.ERROR, "message_refused", text, error.code, count, error, element, code=error.code)
 
     def _undo(self, call: Call) -> None:
         """Half a job helps nobody."""
@@ -183,7 +189,9 @@ class Submitter:
         there = self._submissions.get(job) if job is not None else None
         if job is not None and (there is None or there.state != "accepted"):
             self._submissions.answer(job, Submission(state="rejected", id=call.id, code=code, message=why))
-            logger.warning("submission %s: job %s rejected (%s): %s", call.id, job, code, why)
+            text = "submission %s: job %s rejected (%s): %s"
+            of = {"call": call.id, "job": job, "code": code}
+            tell(logger, logging.WARNING, "submission_rejected", text, call.id, job, code, why, **of)
         return Answered(call, error=f"{code}: {why}")
 
 

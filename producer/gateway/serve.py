@@ -1,9 +1,11 @@
 """uvicorn, with the limits that are its own business, and where it may listen."""
 
+import logging
 from typing import Final
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.config import LOGGING_CONFIG
 
 from contract.addresses import is_loopback
 from contract.errors import SettingsError
@@ -37,6 +39,9 @@ def server(app: FastAPI, host: str, port: int, limits: Limits | None = None) -> 
             ws="none",
             proxy_headers=False,
             server_header=False,
+            log_config=None
+            if logging.getLogger().handlers
+            else LOGGING_CONFIG,  # what the process has set up, if it has
             timeout_keep_alive=_KEEP_ALIVE_S,
             timeout_graceful_shutdown=_GRACE_S,
         )

@@ -97,7 +97,7 @@ def environment(settings: Settings, **variables: str) -> dict[str, str]:
     """The environment of this process, with exactly the VEDETTE_* variables that say what `settings` was told."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     told = {PREFIX + name.upper(): _spelled(getattr(settings, name)) for name in settings.model_fields_set}
-    return {**inherited, **told, **variables}
+    return {**inherited, f"{PREFIX}LOG": "text", **told, **variables}
 
 
 def _spelled(value: Any) -> str:

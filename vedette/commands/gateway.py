@@ -4,6 +4,7 @@ from typing import Final
 
 import click
 
+from contract.logs import set_up
 from contract.settings import load_settings
 from vedette.errors import needs_extra
 from vedette.session import Session
@@ -37,4 +38,5 @@ def gateway(session: Session, host: str, port: int, insecure: bool, new_key: str
     settings = load_settings(**({} if session.redis_url is None else {"redis_url": session.redis_url}))
     api_keys = () if settings.api_keys_file is None else read_keys(settings.api_keys_file)
     check_listening(host, guarded=bool(api_keys), insecure=insecure)
+    set_up(settings.log)
     server(create_app(settings, api_keys=api_keys), host, port).run()

@@ -108,7 +108,8 @@ def start_gateway(port: int, broker_url: str, data: Path) -> Process | None:
 
 
 def _environment(broker_url: str) -> dict[str, str]:
-    return {**os.environ, f"{PREFIX}REDIS_URL": broker_url, "PYTHONUNBUFFERED": "1"}
+    # Logs are files that a person reads.
+    return {f"{PREFIX}LOG": "text", **os.environ, f"{PREFIX}REDIS_URL": broker_url, "PYTHONUNBUFFERED": "1"}
 
 
 def _is_named(plan: WorkerPlan, node: str) -> bool:

@@ -4,6 +4,7 @@ Every worker runs it, one at a time under a short lock in Redis, so it needs no 
 a lease that ran out (slot killed, machine gone, network cut) and a queued task whose bell was lost.
 """
 
+import logging
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from contract.connection import connect
 from contract.doorbell import ring
 from contract.errors import MessageError
 from contract.ledger import TaskRecord
+from contract.logs import tell
 from contract.messages import DetectMessage
 from contract.outage import RedisTrouble
 from contract.settings import load_settings
@@ -106,7 +108,9 @@ class Reconciler:
         if task is None or task.state != "queued":
             self._ledger.forget(task_id)
             return
-        logger.warning("task %s waits on %s without a doorbell: ringing again", task_id, task.queue)
+        text = "task %s waits on %s without a doorbell: ringing again"
+        of = {"job": task.job, "task": task_id, "attempt": task.attempt + 1, "model": task.model, "queue": task.queue}
+        tell(logger, logging.WARNING, "bell_rung_again", text, task_id, task.queue, **of)
         images, last = len(self._ledger.images_left(task_id)), self._ledger.history(task_id)[-1:]
         after = next((f"{before.verdict}: {before.detail}" for before in last if before.verdict), "a doorbell was lost")
         ring(self._office.app, _message(task), task.queue, task.attempt, images=images, after=after)

@@ -53,7 +53,7 @@ def work(monkeypatch):
     )
     task = SimpleNamespace(app=None, send_event=lambda kind, **fields: world.events.append((kind, fields)))
     monkeypatch.setattr(
-        closing, "ring", lambda _app, message, queue, retries: world.rung.append((message, queue, retries))
+        closing, "ring", lambda _app, message, queue, retries, **_told: world.rung.append((message, queue, retries))
     )
 
     def run(told, attempt=1, **more):
