@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import redis
@@ -21,7 +22,7 @@ from contract.ledger import Ledger
 from contract.registry import Registry
 from contract.routing import route
 from contract.settings import Settings, load_settings
-from producer.fleet import read_facts, view_of
+from producer.fleet import Plan, plan_of, read_counts, read_facts, view_of
 from tests.support.big_fleet import BigFleet, big_fleet
 from tests.support.redis_cost import redis_cost
 from tests.support.redis_server import redis_server
@@ -37,8 +38,14 @@ def questions(client: redis.Redis, settings: Settings, fleet: BigFleet) -> Itera
     yield "depths of all queues", ledger.depths
     yield "backlog by queue and model", ledger.backlog
     yield "vedette fleet", lambda: view_of(read_facts(registry, ledger))
+    yield "vedette fleet --plan", lambda: plan(registry, ledger)
     yield "all models", registry.models
     yield "all adverts", registry.adverts
+
+
+def plan(registry: Registry, ledger: Ledger) -> Plan:
+    facts = read_facts(registry, ledger)
+    return plan_of(facts, read_counts(ledger, facts), timedelta(hours=1))
 
 
 def main() -> int:

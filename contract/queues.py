@@ -60,9 +60,10 @@ def serveable(queues: Iterable[str], capability: Capability) -> list[str]:
     """
     requirements = [(name, requirement_of(name)) for name in queues if is_queue(name)]
     fitting = [(name, need) for name, need in requirements if satisfies(capability, need)]
-    return [name for name, need in sorted(fitting, key=_most_demanding_first)]
+    return [name for name, need in sorted(fitting, key=most_demanding_first)]
 
 
-def _most_demanding_first(item: tuple[str, Requirement]) -> tuple[int, int, bool, str]:
+def most_demanding_first(item: tuple[str, Requirement]) -> tuple[int, int, bool, str]:
+    """Key of (name, requirement) pairs: the order in which workers take work."""
     name, need = item
     return -need.memory_bytes, -len(need.cpu_features), need.cpu_level == ANY_CPU, name

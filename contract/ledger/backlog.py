@@ -6,9 +6,9 @@ waits, about `SAMPLE` tasks are looked at in all, spread over the whole of each 
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from contract import keys
 from contract.ledger.base import LedgerBase
@@ -20,6 +20,8 @@ SAMPLE: Final = 1000
 RUNNING_MAX: Final = 4000
 #: Places of a long queue that are looked at: its jobs stand behind each other, so its head tells little of its tail.
 _PLACES: Final = 5
+
+Name = TypeVar("Name", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class Backlog:
     queues: Mapping[str, Work]
     #: Every model that has work, by `name@version`.
     models: Mapping[str, Work]
+    #: What these have on each queue: after a memory failure, images stand on another one than the model's.
+    parts: Mapping[tuple[str, str], Work]
     #: Seconds since the bell of the task that has waited longest was rung, of queues on which something waits.
     oldest_s: Mapping[str, float]
     #: Slots at work, by their worker's node name; None when more tasks run than were looked at.
@@ -75,11 +79,13 @@ class Backlogs(LedgerBase):
             waiting = _sample(pipe, depths)
             seen = _look(pipe, waiting, depths, running, running_count)
             model_of = _models(pipe, sorted({task.job for task in seen}))
+        known = [task for task in seen if task.job in model_of]
         all_seen = running_count <= len(running)
         by_queue = work_by((task.queue, task) for task in seen)
         return Backlog(
             queues={queue: by_queue.get(queue, Work()) for queue in queues},
-            models=work_by((model_of[task.job], task) for task in seen if task.job in model_of),
+            models=work_by((model_of[task.job], task) for task in known),
+            parts=work_by(((task.queue, model_of[task.job]), task) for task in known),
             oldest_s=oldest_s,
             slots_busy=Counter(task.worker for task in seen if task.worker is not None) if all_seen else None,
             estimated=not all_seen or len(waiting) < sum(depths.values()),
@@ -99,9 +105,9 @@ def places(depth: int, sample: int) -> list[tuple[int, int]]:
     return [(start, start + size - 1) for start in starts]
 
 
-def work_by(named: Iterable[tuple[str, Seen]]) -> dict[str, Work]:
+def work_by(named: Iterable[tuple[Name, Seen]]) -> dict[Name, Work]:
     """What the tasks of each name come to, with those that they stand for."""
-    sums: defaultdict[str, defaultdict[str, float]] = defaultdict(lambda: defaultdict(float))
+    sums: defaultdict[Name, defaultdict[str, float]] = defaultdict(lambda: defaultdict(float))
     for name, task in named:
         kind = "waiting" if task.worker is None else "running"
         sums[name][f"tasks_{kind}"] += task.stands_for

@@ -48,6 +48,17 @@ class Facts:
         queues = {queue: requirement_of(queue) for queue in self.backlog.queues}
         return queues | {queue_name(needs): needs for needs in (spec.needs for spec in self.models)}
 
+    @cached_property
+    def kinds(self) -> list[tuple[Worker, int]]:
+        """One worker of each kind that serve the same queues, and how many there are: a fleet has few kinds."""
+        kinds: dict[object, tuple[Worker, int]] = {}
+        for worker in self.workers:
+            advert = worker.advert
+            kind = (advert.capability, frozenset(advert.withdrawn), worker.draining)
+            first, count = kinds.get(kind, (worker, 0))
+            kinds[kind] = first, count + 1
+        return [*kinds.values()]
+
 
 @dataclass(frozen=True, order=True)
 class WorkerClass:

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from contract.capability import ANY_CPU, Requirement, all_features, cpu_satisfies, level_runs, satisfies
 from contract.memory import format_bytes, tier_name
 from contract.queues import queue_name
-from producer.fleet.facts import Worker
+from producer.fleet.facts import Facts, Worker
 
 
-def why_nobody(needs: Requirement, workers: Sequence[Worker]) -> str | None:
+def why_nobody(needs: Requirement, facts: Facts) -> str | None:
     """In one line; None when a worker serves it.
 
     no worker is alive
@@ -18,13 +18,13 @@ def why_nobody(needs: Requirement, workers: Sequence[Worker]) -> str | None:
     large@yard has withdrawn: its child ended with SIGILL
     large@yard is draining
     """
+    workers = [worker for worker, _ in facts.kinds]
     if any(worker.serves(needs) for worker in workers):
         return None
     if not workers:
         return "no worker is alive"
-    able = [worker for worker in workers if satisfies(worker.advert.capability, needs)]
-    if able:
-        return _unwilling(needs, able)
+    if any(satisfies(worker.advert.capability, needs) for worker in workers):
+        return _unwilling(needs, facts.workers)
     right_cpu = [worker for worker in workers if cpu_satisfies(worker.advert.capability, needs)]
     if not right_cpu:
         return _no_cpu(needs, workers)
@@ -36,7 +36,8 @@ def why_nobody(needs: Requirement, workers: Sequence[Worker]) -> str | None:
     )
 
 
-def _unwilling(needs: Requirement, able: Sequence[Worker]) -> str:
+def _unwilling(needs: Requirement, workers: Sequence[Worker]) -> str:
+    able = [worker for worker in workers if satisfies(worker.advert.capability, needs)]
     first, queue = able[0], queue_name(needs)
     why = "is draining" if first.draining else f"has withdrawn: {first.advert.withdrawn[queue]}"
     others = f"; {len(able) - 1} more could, and do not" if len(able) > 1 else ""

@@ -5,7 +5,7 @@ say of itself is null.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal, Self
@@ -85,7 +85,7 @@ def view_of(facts: Facts) -> FleetView:
     at = datetime.fromtimestamp(facts.backlog.now_s, tz=UTC)
     requirements = facts.requirements
     asked_for = features_asked_for(requirements.values())
-    served = {queue: _Served.of(needs, facts.workers) for queue, needs in requirements.items()}
+    served = {queue: _Served.of(needs, facts) for queue, needs in requirements.items()}
     return FleetView(
         at=at,
         estimated=facts.backlog.estimated,
@@ -111,10 +111,10 @@ class _Served:
     nobody: str | None
 
     @classmethod
-    def of(cls, needs: Requirement, workers: Sequence[Worker]) -> Self:
-        able = [worker for worker in workers if worker.serves(needs)]
-        slots = sum(worker.advert.capability.slots for worker in able)
-        return cls(len(able), slots, None if able else why_nobody(needs, workers))
+    def of(cls, needs: Requirement, facts: Facts) -> Self:
+        able = [(worker.advert.capability.slots, count) for worker, count in facts.kinds if worker.serves(needs)]
+        slots = sum(each * count for each, count in able)
+        return cls(sum(count for _, count in able), slots, None if able else why_nobody(needs, facts))
 
 
 def _worker(worker: Worker, asked_for: frozenset[str], busy: Mapping[str, int] | None, at: datetime) -> WorkerState:

@@ -13,10 +13,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from contract.ledger import Ledger
+from contract.ledger import BatchRun, Claim, Ledger
 from contract.registry import Registry
 from contract.settings import Settings
-from tests.support.builders import advert, image_refs, options, spec
+from tests.support.builders import advert, found, image_refs, options, spec
 from tests.support.facts import vitals
 from tests.support.gateway import running_gateway
 from tests.support.redis_server import free_port, redis_executable, redis_server
@@ -140,3 +140,57 @@ def test_on_a_terminal_it_goes_on_while_redis_is_away_until_ctrl_c(tmp_path: Pat
         process.send_signal(signal.SIGINT)
         wait_until(lambda: process.drain() and process.poll() is not None, timeout_s=10, that="it has ended")
         assert process.returncode == 0
+
+
+# The plan
+
+
+@pytest.mark.usefixtures("busy_fleet")
+def test_a_plan_of_what_waits(settings: Settings) -> None:
+    told = json.loads(fleet(settings.redis_url, "--plan", "--within", "2h", "--json").stdout)
+
+    assert (told["images"], told["within_s"], told["estimated"]) == (40, 7200.0, False)
+    assert {model["ref"]: model["why_never"] for model in told["models"]} == {
+        "defects-small@1": "nobody has measured how fast it is",
+        "defects-large@1": "needs 8g of memory per slot, the largest worker has 3.5 GiB",
+    }
+    page = fleet(settings.redis_url, "--plan", "--by", "23:59", "--model", "defects-large")
+    assert page.returncode == 0, page.stderr
+    assert "20 images of defects-large@1 by " in page.stdout
+
+
+@pytest.mark.usefixtures("busy_fleet")
+def test_a_plan_goes_by_what_workers_have_counted(settings: Settings, ledger: Ledger) -> None:
+    # Given sixty images of the small model that took half a second each
+    ledger.create_job("job-3", options(), QUEUE)
+    ledger.add_task("job-3", "task-3", QUEUE, 8, image_refs(60))
+    claim = ledger.claim("job-3", "task-3", "large@yard")
+    assert isinstance(claim, Claim)
+    results = [(image.index, found(image.name)) for image in claim.images]
+    ledger.record("job-3", "task-3", claim.attempt, results, BatchRun(60, 30.0))
+
+    told = json.loads(fleet(settings.redis_url, "--plan", "--model", "defects-small", "--json").stdout)
+
+    # Then three slots are through with twenty in some seconds
+    assert {(rate["images_per_s"], rate["source"]) for one in told["classes"] for rate in one["rates"]} == {
+        (2.0, "fleet")
+    }
+    assert told["in_time"]
+    assert told["done_in_s"] == pytest.approx(20 / 6, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (["--plan", "--within", "soon"], "'soon' is no time from now"),
+        (["--plan", "--by", "25:00"], "'25:00' is no time of day"),
+        (["--plan", "--by", "18:00", "--within", "1h"], "two deadlines"),
+        (["--within", "1h"], "belong to --plan"),
+        (["--plan", "--model", "nosuch"], "unknown model 'nosuch'. Known: none."),
+    ],
+)
+def test_what_is_no_plan(settings: Settings, arguments: list[str], error: str) -> None:
+    shown = fleet(settings.redis_url, *arguments)
+
+    assert shown.returncode == 2
+    assert error in shown.stderr

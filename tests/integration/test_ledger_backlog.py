@@ -52,6 +52,11 @@ def test_what_waits_and_what_runs(ledger: Ledger) -> None:
 
     assert backlog.queues == {QUEUE: Work(2, 20, 2, 17), BIGGER: Work(1, 5, 0, 0)}
     assert backlog.models == {"small@1": Work(3, 25, 1, 10), "other@2": Work(0, 0, 1, 7)}
+    assert backlog.parts == {
+        (QUEUE, "small@1"): Work(2, 20, 1, 10),
+        (QUEUE, "other@2"): Work(0, 0, 1, 7),
+        (BIGGER, "small@1"): Work(1, 5, 0, 0),
+    }
     assert backlog.slots_busy == {"small@yard": 2}
     assert not backlog.estimated
     assert {*backlog.oldest_s} == {QUEUE, BIGGER}

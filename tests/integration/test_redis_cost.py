@@ -4,6 +4,7 @@ Redis' own time is what counts: it does one thing at a time, so what an operator
 """
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from contract.ledger import Ledger
 from contract.registry import Registry
 from contract.routing import route
 from contract.settings import Settings, load_settings
-from producer.fleet import read_facts, view_of
+from producer.fleet import plan_of, read_counts, read_facts, view_of
 from producer.why import answer
 from producer.why import read_facts as read_why
 from tests.support.big_fleet import BigFleet, big_fleet
@@ -69,7 +70,13 @@ def why(client: redis.Redis, settings: Settings, fleet: BigFleet) -> None:
         assert answer(read_why(client, registry, settings, name)).reasons
 
 
-QUESTIONS = [(submit_check, 5), (depths, 5), (backlog, 6), (fleet, 10), (why, 3 * 16)]
+def plan(client: redis.Redis, settings: Settings, _fleet: BigFleet) -> None:
+    ledger = Ledger(client, settings)
+    facts = read_facts(Registry(client, settings), ledger)
+    assert len(plan_of(facts, read_counts(ledger, facts), timedelta(hours=1)).models) == QUEUES
+
+
+QUESTIONS = [(submit_check, 5), (depths, 5), (backlog, 6), (fleet, 10), (plan, 11), (why, 3 * 16)]
 
 
 @pytest.mark.parametrize(("ask", "round_trips"), QUESTIONS, ids=lambda value: getattr(value, "__name__", ""))

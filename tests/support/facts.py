@@ -60,6 +60,7 @@ def facts(
         **{
             "queues": queues or {},
             "models": of_models or {},
+            "parts": {},
             "oldest_s": {},
             "slots_busy": {},
             "estimated": False,

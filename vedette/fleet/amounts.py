@@ -12,7 +12,7 @@ def age(seconds: float) -> str:
 
 
 def speed(images_per_s: float) -> str:
-    """`61.3`, `0.25`; of images per second."""
+    """`61.3`, `0.25`, `0.5`; of images per second."""
     return f"{images_per_s:,.1f}" if images_per_s >= 1 or images_per_s == 0 else f"{images_per_s:.2g}"
 
 

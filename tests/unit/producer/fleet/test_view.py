@@ -71,7 +71,7 @@ def draining(node: str) -> Worker:
     ],
 )
 def test_why_nobody_serves_it(asked: Requirement, workers: list[Worker], why: str | None) -> None:
-    assert why_nobody(asked, workers) == why
+    assert why_nobody(asked, facts(workers)) == why
 
 
 def test_a_queue_says_what_waits_and_who_serves_it() -> None:
