@@ -2,8 +2,9 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version
-from typing import Final
+from typing import Any, Final
 
 from anyio import to_thread
 from fastapi import Depends, FastAPI
@@ -30,6 +31,7 @@ from producer.gateway.counters import Counted
 from producer.gateway.large_bodies import LargeBodies
 from producer.gateway.limits import Limits, RequestLimit
 from producer.gateway.request_id import RequestId
+from producer.gateway.schemas import request_schemas
 
 _ABOUT: Final = """\
 Object detection over a fleet of CPU machines. Submit a job, read its results as they complete.
@@ -71,6 +73,7 @@ def create_app(
 
     app = FastAPI(title="Vedette", version=version("vedette"), description=_ABOUT, lifespan=lifespan)
     app.state.backend = backend
+    app.openapi = partial(_openapi, app)  # type: ignore[method-assign]  # as FastAPI's documentation has it
     # Only so that OpenAPI tells of it: `Access` has looked at the key before.
     told = [Depends(HTTPBearer(auto_error=False))] if api_keys else []
     # Paths that only take images themselves are not told of where none are taken.
@@ -89,3 +92,9 @@ def create_app(
     app.add_middleware(RequestId)
     app.add_middleware(Counted, counters=backend.counters)
     return app
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    schema = FastAPI.openapi(app)  # which keeps it
+    schema["components"]["schemas"].update(request_schemas())
+    return schema

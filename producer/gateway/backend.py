@@ -46,11 +46,14 @@ class Backend:
     _facts: Fresh[Facts] = field(default_factory=lambda: Fresh(1.0), init=False)
     counters: Counters = field(default_factory=Counters)
     streams: CapacityLimiter = field(init=False)
+    #: Threads of bodies that are read as they come.
+    submissions: CapacityLimiter = field(init=False)
     #: Images of requests that are being answered, by model. On the event loop only.
     in_flight: Counter[str] = field(default_factory=Counter, init=False)
     watcher: Watcher = field(init=False)
     _open_streams: int = field(default=0, init=False)
     _scraped: redis.Redis = field(init=False)
+    _open_submissions: int = field(default=0, init=False)
 
     @classmethod
     def of(cls, settings: Settings, limits: Limits, store: Callable[[bytes], str] | None = None) -> Self:
@@ -70,6 +73,7 @@ class Backend:
         self._scraped = connect(self.settings, patient=False)
         self.counters.registry.register(FleetCollector(self._scraped, self.settings))
         self.streams = CapacityLimiter(self.limits.streams)
+        self.submissions = CapacityLimiter(self.limits.submissions)
         self.watcher = Watcher(self.states)
 
     def status(self, job_id: str) -> JobStatus:
@@ -147,6 +151,19 @@ class Backend:
         finally:
             self._open_streams -= 1
             self.counters.streams.set(self._open_streams)
+
+    @contextmanager
+    def one_submission(self) -> Iterator[None]:
+        """While a body is read as it comes. None waits for another, which may last for as long as its sender likes."""
+        if self._open_submissions >= self.limits.submissions:
+            raise TooManyStreams(
+                f"{self._open_submissions} jobs are being submitted as lines or forms, which is the most; come back", 5
+            )
+        self._open_submissions += 1
+        try:
+            yield
+        finally:
+            self._open_submissions -= 1
 
 
 # `async`, for FastAPI would ask for a thread otherwise, and a request would wait for it before it is looked at.

@@ -12,7 +12,7 @@ from producer.gateway.backend import Asked
 from producer.gateway.errors import ImageFailed, answers
 from producer.gateway.inference import Wanted, inferred
 from producer.gateway.large_bodies import let_go
-from producer.gateway.schemas import Input, NamedImage, json_body
+from producer.gateway.schemas import Input, NamedImage, json_body, schema_of
 from producer.gateway.uploads import image_of
 from producer.polling import Deadline
 
@@ -29,9 +29,7 @@ class DetectRequest(Input):
     allow_degraded: bool = Field(False, description="It may be made coarser where it fits into no worker's memory")
 
 
-_SCHEMA: Final = DetectRequest.model_json_schema(ref_template="#/components/schemas/{model}")
-_SCHEMA.pop("$defs")  # JobRequest brings NamedImage
-_BODY: Final = json_body(_SCHEMA, {"image": "/images/plate-01.png", "model": "defects-small"})
+_BODY: Final = json_body(schema_of(DetectRequest), {"image": "/images/plate-01.png", "model": "defects-small"})
 
 
 @router.post(

@@ -14,7 +14,7 @@ from producer.gateway import threads
 from producer.gateway.api_keys import ApiKey
 from producer.gateway.backend import Backend
 from producer.gateway.errors import DeadlinePassed, QueueTooLong
-from producer.gateway.jobs import images_of
+from producer.gateway.named_images import images_of
 from producer.gateway.quota import check_room, note_job
 from producer.gateway.schemas import NamedImage
 from producer.gateway.waiting_time import expected_wait_s, seconds_per_image

@@ -1,45 +1,57 @@
 """`/v1/jobs`: submit, look, cancel."""
 
 import json
-import re
-from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Final
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
-from producer.arguments import Image
 from producer.errors import InvalidArgument
+from producer.gateway import threads
 from producer.gateway.access import Caller
 from producer.gateway.api_keys import ApiKey
 from producer.gateway.backend import Asked, Backend, JobId
-from producer.gateway.errors import RequestTooLarge, answers
+from producer.gateway.body_kinds import FORM, LINES, is_json, media_type
+from producer.gateway.errors import answers
 from producer.gateway.idempotency import IdempotencyKey, once
-from producer.gateway.limits import Limits
+from producer.gateway.job_bodies import BODIES, submit_lines
+from producer.gateway.named_images import images_of
 from producer.gateway.quota import check_room, note_job
-from producer.gateway.schemas import CancelView, JobRequest, JobView, NamedImage
+from producer.gateway.schemas import CancelView, JobRequest, JobView
+from producer.gateway.streamed import read_in_thread
+from producer.gateway.uploads import read
 from producer.why import Answer
 
 router: Final = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
-_ADDRESS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
-
 
 @router.post(
-    "", status_code=201, response_model=JobView, responses=answers(401, 404, 409, 413, 429, 503), summary="Submit a job"
+    "",
+    status_code=201,
+    response_model=JobView,
+    responses=answers(401, 404, 408, 409, 413, 429, 503),
+    openapi_extra=BODIES,
+    summary="Submit a job",
 )
-def submit(request: JobRequest, asked: Asked, caller: Caller, idempotency_key: IdempotencyKey = None) -> Response:
+async def submit(http: Request, asked: Asked, caller: Caller, idempotency_key: IdempotencyKey = None) -> Response:
     """Queues a job and answers when all of its images are on their way; `Location` says where to look.
 
-    Images are not opened here: one that is missing becomes a failure among the results.
+    Images are not opened here: one that is missing becomes a failure among the results. As `application/x-ndjson`, the
+    first line has the options and each of the others an image, as many as you like; workers begin while lines come. If
+    one is wrong, the error names it and the job is cancelled.
     """
-
-    def work() -> str:
-        return submitted(request, asked, caller).model_dump_json()
-
+    kind = media_type(http.headers)
     name = "" if caller is None else caller.name
-    # What was asked, and not its bytes: spaces and the order of fields mean nothing.
-    body = "" if idempotency_key is None else request.model_dump_json()
-    answer, replayed = once(asked, idempotency_key, name, body, work)
+    if kind == LINES:
+        answer, replayed = await read_in_thread(
+            http, asked, partial(submit_lines, asked, caller, idempotency_key, name)
+        )
+    elif is_json(kind):
+        answer, replayed = await threads.call(
+            partial(_submit_json, await http.body(), asked, caller, idempotency_key, name)
+        )
+    else:
+        raise InvalidArgument(f"Content-Type {kind!r:.100}: expected application/json, {LINES} or {FORM}")
     headers = {"Location": f"/v1/jobs/{json.loads(answer)['id']}"}
     if replayed:
         headers["Idempotent-Replayed"] = "true"
@@ -66,49 +78,17 @@ def cancel(job_id: JobId, asked: Asked) -> CancelView:
     return CancelView(id=job_id, before=asked.client.job(job_id).cancel())
 
 
+def _submit_json(body: bytes, asked: Backend, caller: ApiKey | None, key: str | None, name: str) -> tuple[str, bool]:
+    request = read(JobRequest, body)
+    # What was asked, and not its bytes: spaces and the order of fields mean nothing.
+    meant = "" if key is None else request.model_dump_json()
+    return once(asked, key, name, meant, lambda: submitted(request, asked, caller).model_dump_json())
+
+
 def submitted(request: JobRequest, asked: Backend, caller: ApiKey | None) -> JobView:
     images = images_of(request.images, asked.limits)
     check_room(asked, caller, len(images))
-    job = asked.client.submit(
-        images,
-        request.model,
-        request.batch_size,
-        request.min_score,
-        request.allow_waiting,
-        request.allow_degraded,
-        request.max_failure_rate,
-    )
+    job = asked.client.submit(images, **request.options)
     note_job(asked, caller, job.id)
     asked.counters.submitted(len(images))
     return JobView.of(job.status())
-
-
-def images_of(given: Sequence[str | NamedImage], limits: Limits) -> list[Image]:
-    """What `Client.submit` takes; InvalidArgument names the first image that cannot be one."""
-    if len(given) > limits.images:
-        raise RequestTooLarge(
-            f"images has {len(given)} entries; at most {limits.images} are taken at once. Submit in several jobs."
-        )
-    return [*_images(given, limits)]
-
-
-def _images(given: Sequence[str | NamedImage], limits: Limits) -> Iterator[Image]:
-    for place, image in enumerate(given):
-        name, uri = (image, image) if isinstance(image, str) else (image.name, image.uri)
-        for value in (name, uri):
-            if len(value) > limits.reference_chars:
-                raise InvalidArgument(f"images[{place}]: {len(value)} characters; at most {limits.reference_chars}")
-            _check_speakable(place, value)
-        # What is relative to the gateway's directory is nothing that its callers know.
-        if not uri.startswith("/") and not _ADDRESS.match(uri):
-            raise InvalidArgument(
-                f"images[{place}]: {uri!r:.200} is neither an absolute path, such as /images/a.jpg, nor an address"
-            )
-        yield name, uri
-
-
-def _check_speakable(place: int, value: str) -> None:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise InvalidArgument(f"images[{place}]: {value!r:.200} has half a surrogate pair, which is no text") from None

@@ -15,6 +15,8 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from producer.gateway.body_kinds import is_streamed
+
 #: Bodies up to this never wait.
 SMALL_BYTES: Final = 64 * 1024
 _REQUEST_TIMEOUT: Final = 408
@@ -30,7 +32,7 @@ class LargeBodies:
         self._limiter: CapacityLimiter | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not is_large(Headers(scope=scope)):
+        if scope["type"] != "http" or is_streamed(scope) or not is_large(Headers(scope=scope)):
             await self._app(scope, receive, send)
             return
         if self._limiter is None:  # it belongs to the event loop that it is first used in

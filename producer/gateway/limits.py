@@ -8,19 +8,26 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from producer.gateway.body_kinds import is_streamed
 from producer.gateway.errors import RequestTooLarge, answer_to
 
 
 @dataclass(frozen=True)
 class Limits:
-    #: Of the body, as it comes over the wire.
+    #: Of the body, as it comes over the wire, or of one image of a form.
     body_bytes: int = 16 * 1024**2
     #: Bodies of more than 64 KiB that are in memory at once; the others wait, unread.
     large_bodies: int = 8
     #: Seconds in which such a body must come.
     body_s: float = 60.0
-    #: In one `POST /v1/jobs`.
+    #: In one `POST /v1/jobs`, except as lines.
     images: int = 100_000
+    #: Bodies of that which are read as they come (`streamed`), at once; each has a thread.
+    submissions: int = 8
+    #: Seconds in which nothing of such a body comes before it is given up.
+    pause_s: float = 60.0
+    #: Bytes of a line, and of a part that is no file.
+    line_bytes: int = 64 * 1024
     #: Characters of an image's name or reference.
     reference_chars: int = 4096
     #: Query and headers together.
@@ -49,6 +56,9 @@ class RequestLimit:
         if head > self._header_bytes:
             flaw = f"query and headers have {head} bytes; at most {self._header_bytes} are taken"
             await answer_to(RequestTooLarge(flaw), scope["path"])(scope, receive, send)
+            return
+        if is_streamed(scope):
+            await self._app(scope, receive, send)
             return
         told = Headers(scope=scope).get("content-length", "")
         if told.isdecimal() and int(told) > self._most:

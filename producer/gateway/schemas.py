@@ -1,9 +1,10 @@
 """What goes in and out, as OpenAPI tells it. Results are `contract.messages.ImageResult`, as everywhere."""
 
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.json_schema import models_json_schema
 
 from contract.ledger import JobState, JobStatus
 from contract.model_spec import ModelSpec
@@ -11,6 +12,8 @@ from contract.queues import queue_name
 from contract.registry import Advert
 from producer.arguments import BATCH_SIZE_MAX
 from producer.tasks import slots_serving
+
+_COMPONENT: Final = "#/components/schemas/{model}"
 
 
 class Input(BaseModel):
@@ -26,7 +29,29 @@ class NamedImage(Input):
     uri: str = Field(min_length=1, examples=["/images/plate-01.png"])
 
 
-class JobRequest(Input):
+class JobSettings(Input):
+    """What is to be done with the images of a job."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"model": "defects-small", "min_score": 0.3}]})
+
+    model: str = Field(min_length=1, max_length=128, description="`name`, for its latest version, or `name@version`")
+    batch_size: int | None = Field(
+        None, ge=1, le=BATCH_SIZE_MAX, description="Most images in one call of the model; null: the model's own"
+    )
+    min_score: float = Field(0.5, ge=0, le=1, description="Detections below it are not reported")
+    allow_waiting: bool = Field(False, description="Queue the job although no live worker can run it")
+    allow_degraded: bool = Field(False, description="An image that fits into no worker's memory may be made coarser")
+    max_failure_rate: float | None = Field(
+        None, ge=0, le=1, description="The job is stopped when more than this share of its images has failed"
+    )
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """As `Client.submit` takes them."""
+        return {name: getattr(self, name) for name in JobSettings.model_fields}
+
+
+class JobRequest(JobSettings):
     """A job: images, and what is to be done with them."""
 
     model_config = ConfigDict(
@@ -45,16 +70,6 @@ class JobRequest(Input):
 
     images: list[str | NamedImage] = Field(
         min_length=1, description="Absolute paths of files that the workers can read, or references that they may fetch"
-    )
-    model: str = Field(min_length=1, max_length=128, description="`name`, for its latest version, or `name@version`")
-    batch_size: int | None = Field(
-        None, ge=1, le=BATCH_SIZE_MAX, description="Most images in one call of the model; null: the model's own"
-    )
-    min_score: float = Field(0.5, ge=0, le=1, description="Detections below it are not reported")
-    allow_waiting: bool = Field(False, description="Queue the job although no live worker can run it")
-    allow_degraded: bool = Field(False, description="An image that fits into no worker's memory may be made coarser")
-    max_failure_rate: float | None = Field(
-        None, ge=0, le=1, description="The job is stopped when more than this share of its images has failed"
     )
 
 
@@ -117,6 +132,24 @@ class ModelList(BaseModel):
 
 class Health(BaseModel):
     status: Annotated[str, Field(examples=["ok"])]
+
+
+def request_schemas() -> dict[str, Any]:
+    """Of what comes in bodies that routes read by themselves: FastAPI knows nothing of it. For OpenAPI's components."""
+    _, told = models_json_schema([(JobRequest, "validation"), (JobSettings, "validation")], ref_template=_COMPONENT)
+    schemas: dict[str, Any] = told["$defs"]
+    return schemas
+
+
+def schema_of(kind: type[BaseModel]) -> dict[str, Any]:
+    """Of a body; what it refers to is among the components."""
+    schema = kind.model_json_schema(ref_template=_COMPONENT)
+    schema.pop("$defs", None)
+    return schema
+
+
+def ref_to(kind: type[BaseModel]) -> dict[str, Any]:
+    return {"$ref": _COMPONENT.format(model=kind.__name__)}
 
 
 def json_body(schema: dict[str, Any], example: Any) -> dict[str, Any]:

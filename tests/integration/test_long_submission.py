@@ -1,28 +1,21 @@
 """A hundred thousand references: the producer's memory stays as it is, and results come while images still go."""
 
-import base64
 import json
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import redis
 
-from contract.connection import connect
-from contract.ledger import Attempt, Ledger, PutBack
 from contract.registry import Registry
 from contract.settings import Settings
 from producer import Client
-from tests.support.builders import advert, found, spec
+from tests.support.builders import advert, spec
+from tests.support.quick_worker import QUEUE, working
 
 pytestmark = pytest.mark.integration
 
-QUEUE = "detect.any.512m"
 COUNT = 100_000
 ROOT = Path(__file__).parents[2]
 
@@ -31,40 +24,6 @@ ROOT = Path(__file__).parents[2]
 def fleet(registry: Registry) -> None:
     registry.publish_model(spec())
     registry.publish_advert(advert(memory="2g"))
-
-
-@contextmanager
-def working(settings: Settings) -> Iterator[None]:
-    """A worker that is played: it takes each bell off the queue and records all of the task's images at once."""
-    stopped = threading.Event()
-
-    def work() -> None:
-        with connect(settings) as client:
-            ledger = Ledger(client, settings)
-            while not stopped.is_set():
-                rung = client.brpop(QUEUE, timeout=0.2)
-                if rung is not None:
-                    _answer(ledger, rung[1])
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        yield
-    finally:
-        stopped.set()
-        thread.join()
-
-
-def _answer(ledger: Ledger, bell: str) -> None:
-    _, message, _ = json.loads(base64.b64decode(json.loads(bell)["body"]))
-    job, task = message["job"], message["task"]
-    claim = ledger.claim(job, task, "small@yard")
-    if isinstance(claim, str):  # the job that was cancelled
-        return
-    results = [(image.index, found(image.name)) for image in claim.images]
-    ledger.record(job, task, claim.attempt, results)
-    attempt = Attempt(attempt=claim.attempt, worker="small@yard", batch_size=8, ended=datetime.now(UTC))
-    ledger.close(job, task, attempt, PutBack(QUEUE, 8))
 
 
 def run(*arguments: str) -> str:

@@ -15,6 +15,7 @@ import pytest
 from contract.settings import Settings
 from tests.support.gateway import running_gateway
 
+ROOT = Path(__file__).parents[3]
 pytestmark = pytest.mark.integration
 
 #: Asked at import, for a fixture takes every VEDETTE_* variable away.
@@ -38,6 +39,7 @@ def test_no_request_is_a_mistake_of_ours(settings: Settings, tmp_path: Path) -> 
                 *("--max-examples", CASES, "--request-timeout", "15", "--suppress-health-check", "all"),
             ],
             cwd=tmp_path,
+            env={**os.environ, "SCHEMATHESIS_HOOKS": "tests.support.schemathesis_hooks", "PYTHONPATH": str(ROOT)},
             capture_output=True,
             text=True,
             timeout=1800,
