@@ -5,7 +5,7 @@ it prolongs its lifetime. What is here is read by digest alone, so whoever reads
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import redis
@@ -36,12 +36,15 @@ class Blobs:
         self._lifetime_ms = to_ms(settings.blob_lifetime)
         self._lists_ms = max(self._lifetime_ms, to_ms(settings.registry_lifetime))
 
-    def put(self, digest: str, data: bytes) -> None:
-        """Keeps `data`, whose digest the caller has computed; BlobsFull when there is no room for it."""
+    def put(self, digest: str, data: bytes) -> int:
+        """Keeps `data`, whose digest the caller has computed; BlobsFull when there is no room for it.
+
+        Gives when its lifetime is over, ms by Redis' clock, for `release`; 0 when it was there before.
+        """
         if not self.renew([digest]):  # it is there: nothing is sent
-            return
+            return 0
         limit_bytes = self._settings.blob_bytes
-        kept, all_bytes = self._scripts.put_blob(
+        kept, all_bytes, until_ms = self._scripts.put_blob(
             [keys.blob(digest), keys.BLOBS, keys.BLOB_BYTES],
             [digest, data, self._lifetime_ms, limit_bytes, self._lists_ms],
         )
@@ -52,6 +55,17 @@ class Blobs:
                 f"{self._lifetime_ms / 1000:g} s after a job last referred to them (VEDETTE_BLOB_LIFETIME): try again "
                 "later, or pass references that the workers can read themselves."
             )
+        return int(until_ms)
+
+    def release(self, put: Mapping[str, int]) -> None:
+        """Forgets uploads, by digest and what `put` gave, for which there is no job after all.
+
+        Those that somebody else has uploaded or referred to meanwhile stay.
+        """
+        items = list(put.items())
+        for start in range(0, len(items), _AT_ONCE):
+            pairs = [part for item in items[start : start + _AT_ONCE] for part in item]
+            self._scripts.release_blobs([keys.BLOBS, keys.BLOB_BYTES], [keys.blob("%s"), *pairs])
 
     def get(self, digest: str, bytes_max: int) -> bytes | None:
         """The bytes, or the first `bytes_max` and one more when there are more; None when they are not there."""

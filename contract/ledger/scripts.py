@@ -74,5 +74,9 @@ class Scripts:
         return self._load("renew_blobs")
 
     @cached_property
+    def release_blobs(self) -> Script:
+        return self._load("release_blobs")
+
+    @cached_property
     def rung(self) -> Script:
         return self._load("rung")

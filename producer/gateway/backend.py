@@ -1,7 +1,7 @@
 """What the routers ask: the producer's Client, the ledger for what a Client does not show, the limits."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -12,10 +12,12 @@ from anyio import CapacityLimiter
 from fastapi import Depends, Path, Request
 
 from contract import keys
+from contract.blobs import Blobs, digest_of
 from contract.connection import connect
 from contract.ledger import JobStatus, Ledger, QueueDepth, ResultPage
 from contract.model_spec import ModelSpec
 from contract.queues import queue_name
+from contract.references import BlobReference
 from contract.registry import Advert, Registry
 from contract.settings import Settings
 from producer.client import Client
@@ -27,6 +29,7 @@ from producer.gateway.limits import Limits
 from producer.gateway.watcher import Watcher
 from producer.metrics import FleetCollector
 from producer.outage import answering
+from producer.uploads import upload_bytes
 
 #: An HTTP caller tries again by itself; a thread that sits out a restart of Redis is one that nobody else has.
 PATIENCE: Final = timedelta(seconds=3)
@@ -41,6 +44,9 @@ class Backend:
     ledger: Ledger
     #: Takes the bytes of an image, gives a reference; None: images can only be named.
     _store: Callable[[bytes], str] | None = None
+    #: Where uploads are kept, unless by a `_store` of somebody else's.
+    _blobs: Blobs | None = None
+    _close_blobs: Callable[[], None] = lambda: None
     _known: Fresh[tuple[ModelSpec, list[Advert]]] = field(default_factory=lambda: Fresh(1.0), init=False)
     _depths: Fresh[QueueDepth] = field(default_factory=lambda: Fresh(0.2), init=False)
     _facts: Fresh[Facts] = field(default_factory=lambda: Fresh(1.0), init=False)
@@ -60,11 +66,16 @@ class Backend:
         """Does not connect yet. `store` defaults to `Client.upload`, of a Client that has it."""
         client = Client(settings=settings, patience=PATIENCE)
         connection = connect(settings)
-        store = store or getattr(client, "upload", None)
-        return cls(settings, limits, client, connection, Ledger(connection, settings), store)
+        ledger = Ledger(connection, settings)
+        if store is not None:
+            return cls(settings, limits, client, connection, ledger, store)
+        binary = connect(settings, binary=True)
+        upload = getattr(client, "upload", None)
+        return cls(settings, limits, client, connection, ledger, upload, Blobs(binary, settings), binary.close)
 
     def close(self) -> None:
         self.client.close()
+        self._close_blobs()
         self.redis.close()
         self._scraped.close()
 
@@ -132,6 +143,23 @@ class Backend:
         self.check_uploads()
         assert self._store is not None
         return self._store(content)
+
+    def put_upload(self, content: bytes) -> tuple[str, int]:
+        """As `store_upload`, and what `release_uploads` needs to know; 0: it is not to be released."""
+        if self._blobs is None:
+            return self.store_upload(content), 0
+        self.check_uploads()
+        data = upload_bytes(content, self.settings.image_bytes_max)
+        reference = BlobReference(digest_of(data))
+        with answering(self.settings):
+            return reference.uri, self._blobs.put(reference.digest, data)
+
+    def release_uploads(self, put: Mapping[str, int]) -> None:
+        """Of a request that failed: by reference, what `put_upload` gave."""
+        digests = {reference.rpartition(":")[2]: until_ms for reference, until_ms in put.items()}
+        if self._blobs is not None and digests:
+            with answering(self.settings):
+                self._blobs.release(digests)
 
     # Streams are counted on the event loop only.
 

@@ -1,17 +1,25 @@
-"""Jobs whose images come one after the other, and go on to the ledger as they come."""
+"""Jobs whose images come one after the other: references as lines, which go on to the ledger as they come, or the files
+themselves as a form, of which a job is made when all are there.
+"""
 
 import hashlib
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+from contract.blobs import digest_of
+from contract.routing import route
 from producer.arguments import Image
+from producer.errors import InvalidArgument
 from producer.gateway.api_keys import ApiKey
 from producer.gateway.backend import Backend
-from producer.gateway.body_kinds import LINES
+from producer.gateway.body_kinds import FORM, LINES
+from producer.gateway.brought import Brought
+from producer.gateway.form import items_of, parts
 from producer.gateway.idempotency import once_read
 from producer.gateway.lines import job_of_lines
 from producer.gateway.quota import Share
 from producer.gateway.schemas import JobRequest, JobSettings, JobView, NamedImage, ref_to
+from producer.job import Job
 
 _LINES_EXAMPLE: Final = """\
 {"model":"defects-small","min_score":0.3}
@@ -36,6 +44,22 @@ BODIES: Final[dict[str, Any]] = {
                 },
                 "example": _LINES_EXAMPLE,
             },
+            FORM: {
+                "schema": {
+                    "type": "object",
+                    "properties": {
+                        "job": ref_to(JobSettings),
+                        "images": {
+                            "type": "array",
+                            "items": {"type": "string", "format": "binary"},
+                            "minItems": 1,
+                            "description": "Files, each as a part of its own; its name is that of the image",
+                        },
+                    },
+                    "required": ["job", "images"],
+                },
+                "encoding": {"job": {"contentType": "application/json"}},
+            },
         },
     }
 }
@@ -58,6 +82,55 @@ def submit_lines(
 
     read = noted()
     return once_read(asked, key, name, hashed, read, lambda step: _submitted(asked, caller, settings, read, step))
+
+
+def submit_form(
+    asked: Backend, caller: ApiKey | None, key: str | None, name: str, content_type: str, pieces: Iterator[bytes]
+) -> tuple[str, bool]:
+    """As `submit_lines`. Holds one file at a time; files for which there is no job after all are forgotten again."""
+    asked.check_uploads()
+    hashed = hashlib.sha256(b"form")
+    file_bytes = min(asked.limits.body_bytes, asked.settings.image_bytes_max)
+    found = parts(pieces, content_type, file_bytes=file_bytes, field_bytes=asked.limits.line_bytes)
+
+    def noted() -> Iterator[JobSettings | tuple[str, bytes]]:
+        for item in items_of(found, asked.limits):
+            told = item.model_dump_json() if isinstance(item, JobSettings) else (item[0], digest_of(item[1]))
+            hashed.update(repr(told).encode())
+            yield item
+
+    read = noted()
+    return once_read(asked, key, name, hashed, read, lambda step: _uploaded(asked, caller, read, step))
+
+
+def _uploaded(
+    asked: Backend,
+    caller: ApiKey | None,
+    items: Iterator[JobSettings | tuple[str, bytes]],
+    step: Callable[[], None],
+) -> str:
+    share, settings, images = Share(asked, caller), None, list[Image]()
+    with Brought(asked) as brought:
+        for item in items:
+            step()
+            if isinstance(item, JobSettings):
+                settings = item
+                # Better told before the files than after them.
+                spec, fleet = asked.known(settings.model)
+                route(spec, fleet, allow_waiting=settings.allow_waiting)
+            else:
+                share.take()
+                images.append((item[0], brought.add(item[1])))
+        if settings is None:
+            raise InvalidArgument('job: expected a part with this name, such as {"model": "defects-small"}')
+
+        def begun(job: Job) -> None:
+            brought.keep()
+            share.begin(job)
+
+        job = asked.client.submit(images, **settings.options, on_created=begun)
+    asked.counters.submitted(share.taken)
+    return JobView.of(job.status()).model_dump_json()
 
 
 def _submitted(

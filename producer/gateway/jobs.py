@@ -14,7 +14,7 @@ from producer.gateway.backend import Asked, Backend, JobId
 from producer.gateway.body_kinds import FORM, LINES, is_json, media_type
 from producer.gateway.errors import answers
 from producer.gateway.idempotency import IdempotencyKey, once
-from producer.gateway.job_bodies import BODIES, submit_lines
+from producer.gateway.job_bodies import BODIES, submit_form, submit_lines
 from producer.gateway.named_images import images_of
 from producer.gateway.quota import check_room, note_job
 from producer.gateway.schemas import CancelView, JobRequest, JobView
@@ -29,7 +29,7 @@ router: Final = APIRouter(prefix="/v1/jobs", tags=["jobs"])
     "",
     status_code=201,
     response_model=JobView,
-    responses=answers(401, 404, 408, 409, 413, 429, 503),
+    responses=answers(401, 404, 408, 409, 413, 429, 501, 503),
     openapi_extra=BODIES,
     summary="Submit a job",
 )
@@ -38,7 +38,8 @@ async def submit(http: Request, asked: Asked, caller: Caller, idempotency_key: I
 
     Images are not opened here: one that is missing becomes a failure among the results. As `application/x-ndjson`, the
     first line has the options and each of the others an image, as many as you like; workers begin while lines come. If
-    one is wrong, the error names it and the job is cancelled.
+    one is wrong, the error names it and the job is cancelled. As `multipart/form-data`, `job` has the options, and each
+    part `images` a file, which workers read from Redis; the job begins when all are there.
     """
     kind = media_type(http.headers)
     name = "" if caller is None else caller.name
@@ -46,6 +47,10 @@ async def submit(http: Request, asked: Asked, caller: Caller, idempotency_key: I
         answer, replayed = await read_in_thread(
             http, asked, partial(submit_lines, asked, caller, idempotency_key, name)
         )
+    elif kind == FORM:
+        content_type = http.headers["content-type"]
+        work = partial(submit_form, asked, caller, idempotency_key, name, content_type)
+        answer, replayed = await read_in_thread(http, asked, work)
     elif is_json(kind):
         answer, replayed = await threads.call(
             partial(_submit_json, await http.body(), asked, caller, idempotency_key, name)

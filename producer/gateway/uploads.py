@@ -40,11 +40,12 @@ async def image_of(http: Request, asked: Backend, kind: type[AnyRequest]) -> Any
     return read(kind, await http.body())
 
 
-def read(kind: type[AnyRequest], body: bytes) -> AnyRequest:
+def read(kind: type[AnyRequest], body: bytes, where: str = "") -> AnyRequest:
+    """InvalidArgument begins with `where`."""
     try:
         return kind.model_validate_json(body)
     except ValidationError as error:
-        raise InvalidArgument(flaws(dict(item) for item in error.errors())) from None
+        raise InvalidArgument(where + flaws(dict(item) for item in error.errors())) from None
 
 
 async def _stored(

@@ -142,6 +142,13 @@ def test_a_gateway_is_a_producer(settings, registry, redis_client):
             http.get(path).raise_for_status()
         http.post("/v1/jobs", json=asked).raise_for_status()  # counts what ended
         http.delete(f"/v1/jobs/{job}")
+        lines = b'{"model": "defects-small"}\n"/in/a.jpg"\n'
+        ndjson = {"Content-Type": "application/x-ndjson"}
+        http.post("/v1/jobs", content=lines, headers={**ndjson, "Idempotency-Key": "lines"}).raise_for_status()
+        asked_for = ("job", (None, b'{"model": "defects-small"}'))
+        http.post("/v1/jobs", files=[asked_for, ("images", ("a.jpg", b"a"))]).raise_for_status()
+        empty = [asked_for, ("images", ("b.jpg", b"b")), ("images", ("c.jpg", b""))]
+        assert http.post("/v1/jobs", files=empty).status_code == 422  # and takes b.jpg back
         assert http.post("/v1/jobs", json={**asked, "model": "nobody"}, headers=again).status_code >= 400
 
     assert denied(redis_client) == []

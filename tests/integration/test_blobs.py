@@ -127,6 +127,32 @@ def test_who_refers_to_it_prolongs_it(binary: redis.Redis, limited: Settings, re
     assert redis_client.zscore(keys.BLOBS, "0" * 64) is None
 
 
+def test_what_was_put_for_nothing_is_released_unless_somebody_refers_to_it(
+    blobs: Blobs, limited: Settings, redis_client: redis.Redis
+) -> None:
+    released, referred, again, others = (bytes([fill]) * 100 for fill in range(4))
+    before = blobs.put(digest_of(others), others)
+    new = {digest_of(data): blobs.put(digest_of(data), data) for data in (released, referred, again, others)}
+    assert before > 0
+    assert new[digest_of(others)] == 0
+    lifetime_s = limited.blob_lifetime.total_seconds()
+    # The end of a lifetime tells who referred to it last, by the millisecond
+    wait_until(lambda: redis_client.time()[0] + lifetime_s > max(new.values()) / 1000)
+    blobs.renew([digest_of(referred)])
+    put(blobs, 100, fill=2)
+
+    blobs.release(new)
+
+    assert [blobs.get(digest_of(data), 100) is None for data in (released, referred, again, others)] == [
+        True,
+        False,
+        False,
+        False,
+    ]
+    assert used_bytes(redis_client) == 300
+    assert redis_client.zcard(keys.BLOBS) == 3
+
+
 def test_many_at_once(blobs: Blobs) -> None:
     absent = [f"{number:064x}" for number in range(2500)]
     blobs.put(DIGEST, DATA)

@@ -108,6 +108,22 @@ def test_the_curl_lines_do_what_they_say(stack: Stack, here: Path) -> None:
     assert (lines[-1]["state"], lines[-1]["done"]) == ("done", 2)
 
 
+def test_the_curl_lines_that_send_files_and_lists_do_what_they_say(stack: Stack, here: Path) -> None:
+    [block] = [block for block in blocks("console") if "-F images" in block]
+    script = re.sub(r"^\$ ", "", block, flags=re.MULTILINE)
+    assert stack.gateway_url is not None
+
+    ran = run(stack, here, "bash", "-euc", script.replace("localhost:8080", stack.gateway_url))
+
+    assert ran.returncode == 0, ran.stderr
+    *lines, last, job = [json.loads(line) for line in ran.stdout.replace("}{", "}\n{").splitlines()]
+    results = [line for line in lines if "image" in line]
+    assert {line["image"] for line in results} == {"plate-01.png", "plate-02.png"}
+    assert all("detections" in line for line in results)
+    assert (last["state"], last["done"]) == ("done", 2)
+    assert (job["total"], job["sealed"]) == (2, True)
+
+
 def test_the_result_lines_have_the_fields_that_they_have() -> None:
     from contract.messages import ImageResult
 
