@@ -3,13 +3,15 @@
 With keys, every path but the probes' needs one, and each key has its rate. Without, everybody may ask.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from functools import partial
 from importlib import resources
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
+import anyio
 from fastapi import Depends, Request
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from contract import keys
@@ -24,12 +26,18 @@ from producer.outage import answering
 OPEN_PATHS: Final = frozenset(
     {"/healthz", "/readyz", "/v2/health/live", "/v2/health/ready", "/docs", "/redoc", "/openapi.json", *page.OPEN}
 )
+_UNAUTHORIZED: Final = 401
+_NEEDED: Final = "a key is needed: Authorization: Bearer vdt_…"
 
 
 class Access:
-    """ASGI middleware; `request.state.caller` is the key's ApiKey, or None where nobody needs one."""
+    """ASGI middleware; `request.state.caller` is the key's ApiKey, or None where nobody needs one.
 
-    def __init__(self, app: ASGIApp, backend: Backend, api_keys: Sequence[ApiKey]) -> None:
+    `api_keys` is asked with every request, and with every piece of one that lasts: a key that is taken out stops at
+    once. None: there are none, and everybody may ask.
+    """
+
+    def __init__(self, app: ASGIApp, backend: Backend, api_keys: Callable[[], Sequence[ApiKey]] | None) -> None:
         self._app = app
         self._backend = backend
         self._keys = api_keys
@@ -37,18 +45,46 @@ class Access:
         self._take = backend.redis.register_script(script)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and self._keys and scope["path"] not in OPEN_PATHS:
-            try:
-                scope.setdefault("state", {})["caller"] = await self._admit(Headers(scope=scope))
-            except VedetteError as error:
-                await answer_to(error, scope["path"])(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
+        if scope["type"] != "http" or self._keys is None or scope["path"] in OPEN_PATHS:
+            await self._app(scope, receive, send)
+            return
+        try:
+            caller = await self._admit(self._keys(), Headers(scope=scope))
+        except VedetteError as error:
+            await answer_to(error, scope["path"])(scope, receive, send)
+            return
+        scope.setdefault("state", {})["caller"] = caller
+        await self._while_admitted(caller, self._keys, scope, receive, send)
 
-    async def _admit(self, headers: Headers) -> ApiKey:
-        caller = find(self._keys, headers.get("authorization"))
+    async def _while_admitted(
+        self, caller: ApiKey, api_keys: Callable[[], Sequence[ApiKey]], scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """A body that still comes ends with 401, an answer that goes on is cut; what is done soon is finished."""
+
+        def is_out() -> bool:
+            return all(key.sha256 != caller.sha256 for key in api_keys())
+
+        async def heard() -> MutableMapping[str, Any]:
+            message = await receive()
+            if message.get("more_body") and is_out():
+                raise HTTPException(_UNAUTHORIZED, _NEEDED)
+            return message
+
+        with anyio.CancelScope() as all_of_it:
+
+            async def told(message: MutableMapping[str, Any]) -> None:
+                if message.get("more_body") and is_out():
+                    await send({"type": "http.response.body", "body": b"", "more_body": False})
+                    all_of_it.cancel()
+                    return
+                await send(message)
+
+            await self._app(scope, heard, told)
+
+    async def _admit(self, api_keys: Sequence[ApiKey], headers: Headers) -> ApiKey:
+        caller = find(api_keys, headers.get("authorization"))
         if caller is None:
-            raise Unauthorized("a key is needed: Authorization: Bearer vdt_…")
+            raise Unauthorized(_NEEDED)
         if caller.rate_per_minute is not None:
             wait_ms = await threads.call(partial(self._wait_ms, caller))
             if wait_ms > 0:

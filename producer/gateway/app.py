@@ -28,6 +28,7 @@ from producer.gateway.access import Access
 from producer.gateway.api_keys import ApiKey
 from producer.gateway.backend import Backend
 from producer.gateway.counters import Counted
+from producer.gateway.key_file import KeyFile
 from producer.gateway.large_bodies import LargeBodies
 from producer.gateway.limits import Limits, RequestLimit
 from producer.gateway.request_id import RequestId
@@ -55,7 +56,7 @@ _ROUTERS: Final = (
 def create_app(
     settings: Settings,
     limits: Limits | None = None,
-    api_keys: Sequence[ApiKey] = (),
+    api_keys: Sequence[ApiKey] | KeyFile = (),
     store: Callable[[bytes], str] | None = None,
 ) -> FastAPI:
     """The application; connects to Redis when it is first asked something. Without `api_keys` everybody may ask.
@@ -74,6 +75,9 @@ def create_app(
     app = FastAPI(title="Vedette", version=version("vedette"), description=_ABOUT, lifespan=lifespan)
     app.state.backend = backend
     app.openapi = partial(_openapi, app)  # type: ignore[method-assign]  # as FastAPI's documentation has it
+    known = api_keys.current if isinstance(api_keys, KeyFile) else lambda: api_keys
+    if isinstance(api_keys, KeyFile):
+        backend.counters.watch_keys(lambda: api_keys.flaw is None)
     # Only so that OpenAPI tells of it: `Access` has looked at the key before.
     told = [Depends(HTTPBearer(auto_error=False))] if api_keys else []
     # Paths that only take images themselves are not told of where none are taken.
@@ -88,7 +92,7 @@ def create_app(
     # The last one added is the first to see a request.
     app.add_middleware(LargeBodies, at_once=limits.large_bodies, body_s=limits.body_s)
     app.add_middleware(RequestLimit, limits=limits)
-    app.add_middleware(Access, backend=backend, api_keys=api_keys)
+    app.add_middleware(Access, backend=backend, api_keys=known if api_keys else None)
     app.add_middleware(RequestId)
     app.add_middleware(Counted, counters=backend.counters)
     return app

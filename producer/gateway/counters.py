@@ -1,7 +1,7 @@
 """What this process counts, and the middleware that counts requests. `metrics` says what each means, and shows it."""
 
 import time
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -34,6 +34,15 @@ class Counters:
     def submitted(self, images: int) -> None:
         self.jobs.inc()
         self.images.inc(images)
+
+    def watch_keys(self, ok: Callable[[], bool]) -> None:
+        """Only where there is a file of keys."""
+        gauge = Gauge(
+            "vedette_gateway_keys_file_ok",
+            "Whether the file of API keys is the one that counts",
+            registry=self.registry,
+        )
+        gauge.set_function(lambda: float(ok()))
 
 
 class Counted:

@@ -157,6 +157,7 @@ _THEIR_PATHS: Final = ("/v1/models/", "/v2")
 #: Where nobody knows better.
 _RETRY_S: Final = 5
 _OF_STATUS: Final[Mapping[int, type[GatewayError]]] = {
+    401: Unauthorized,
     404: NotFound,
     405: MethodNotAllowed,
     408: RequestTimeout,

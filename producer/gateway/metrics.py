@@ -4,6 +4,7 @@ vedette_gateway_requests_total{route,method,status}    route as in OpenAPI, so t
 vedette_gateway_response_seconds{route}                until the answer began; a stream may go on for hours
 vedette_gateway_jobs_total, vedette_gateway_images_total    submitted
 vedette_gateway_streams                                open now
+vedette_gateway_keys_file_ok                           0: the file of API keys is broken, and those of before count
 """
 
 from typing import Final

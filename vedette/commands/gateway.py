@@ -21,13 +21,14 @@ PORT: Final = 8080
 def gateway(session: Session, host: str, port: int, insecure: bool, new_key: str | None) -> None:
     """Serve jobs, models and fleet over HTTP.
 
-    It needs Redis and nothing else: images are named, not sent, and workers open them. /docs shows every request.
-    VEDETTE_API_KEYS_FILE says who may ask; it is read at the start.
+    It needs Redis and nothing else: workers open the images, which are named, or sent and kept in Redis. /docs shows
+    every request.
+    VEDETTE_API_KEYS_FILE says who may ask; it is read again when it changes.
     """
     with needs_extra("gateway", "the gateway"):
         from producer.gateway.api_keys import new_key as made
-        from producer.gateway.api_keys import read_keys
         from producer.gateway.app import create_app
+        from producer.gateway.key_file import KeyFile
         from producer.gateway.serve import check_listening, server
     if new_key is not None:
         key, lines = made(new_key)
@@ -36,7 +37,7 @@ def gateway(session: Session, host: str, port: int, insecure: bool, new_key: str
         )
         return
     settings = load_settings(**({} if session.redis_url is None else {"redis_url": session.redis_url}))
-    api_keys = () if settings.api_keys_file is None else read_keys(settings.api_keys_file)
+    api_keys = () if settings.api_keys_file is None else KeyFile(settings.api_keys_file)
     check_listening(host, guarded=bool(api_keys), insecure=insecure)
     set_up(settings.log)
     server(create_app(settings, api_keys=api_keys), host, port).run()
