@@ -5,7 +5,7 @@ it prolongs its lifetime. What is here is read by digest alone, so whoever reads
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import redis
@@ -15,6 +15,8 @@ from contract.errors import BlobsFull
 from contract.ledger.base import to_ms
 from contract.ledger.scripts import Scripts
 from contract.memory import format_bytes
+from contract.messages import ImageRef
+from contract.references import BlobReference, parse_reference
 from contract.settings import Settings
 
 #: Digests in one call, so that Redis stands still for nobody.
@@ -24,6 +26,17 @@ _AT_ONCE: Final = 1000
 def digest_of(data: bytes) -> str:
     """SHA-256, 64 hexadecimal digits in lower case."""
     return hashlib.sha256(data).hexdigest()
+
+
+def blob_digests(images: Iterable[ImageRef]) -> dict[str, ImageRef]:
+    """The digests that `images` refer to, each with the first image that does."""
+    found: dict[str, ImageRef] = {}
+    for image in images:
+        if image.uri.startswith("blob:"):
+            reference = parse_reference(image.uri)
+            if isinstance(reference, BlobReference):
+                found.setdefault(reference.digest, image)
+    return found
 
 
 class Blobs:

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
-from contract.blobs import Blobs, digest_of
+from contract.blobs import Blobs, blob_digests, digest_of
 from contract.connection import connect, shown_url
 from contract.doorbell import bell_app, ring
 from contract.drain import give_order
@@ -47,7 +47,7 @@ from producer.job import Job
 from producer.outage import PATIENCE, answering, outlast
 from producer.sealing import seal, why_closed
 from producer.tasks import job_name
-from producer.uploads import blob_digests, upload_bytes
+from producer.uploads import upload_bytes
 from producer.why import Answer, answer, read_facts
 
 Answered = TypeVar("Answered")

@@ -1,12 +1,9 @@
-"""Uploads, for workers that cannot read a producer's files: what may be one, and which images refer to one."""
+"""Uploads, for workers that cannot read a producer's files: what may be one."""
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from contract.memory import format_bytes
-from contract.messages import ImageRef
-from contract.references import BlobReference, parse_reference
 from producer.errors import InvalidArgument
 
 
@@ -18,17 +15,6 @@ def upload_bytes(image: Any, bytes_max: int) -> bytes:
         raise InvalidArgument(f"image={image!r:.80}: expected the bytes of an image, or the path of its file")
     _check_size("the bytes given", memoryview(image).nbytes, bytes_max)
     return bytes(image)
-
-
-def blob_digests(images: Iterable[ImageRef]) -> dict[str, ImageRef]:
-    """The digests that `images` refer to, each with the first image that does."""
-    found: dict[str, ImageRef] = {}
-    for image in images:
-        if image.uri.startswith("blob:"):
-            reference = parse_reference(image.uri)
-            if isinstance(reference, BlobReference):
-                found.setdefault(reference.digest, image)
-    return found
 
 
 def _file_bytes(path: Path, bytes_max: int) -> bytes:

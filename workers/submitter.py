@@ -17,6 +17,7 @@ from celery import Celery
 from celery.utils.log import get_logger
 from pydantic import TypeAdapter, ValidationError
 
+from contract.blobs import Blobs, blob_digests
 from contract.doorbell import ring
 from contract.errors import JobClosed, JobUnknown, MessageError, VedetteError
 from contract.ledger import Ledger
@@ -53,13 +54,20 @@ class NotYet(Exception):
 
 class Submitter:
     def __init__(
-        self, app: Celery, ledger: Ledger, registry: Registry, submissions: Submissions, settings: Settings
+        self,
+        app: Celery,
+        ledger: Ledger,
+        registry: Registry,
+        submissions: Submissions,
+        settings: Settings,
+        blobs: Blobs,
     ) -> None:
         self._app = app
         self._ledger = ledger
         self._registry = registry
         self._submissions = submissions
         self._settings = settings
+        self._blobs = blobs
         self._replicas = settings.sentinel.replicas if settings.sentinel is not None else 0
 
     def answer(self, element: bytes) -> Answered | None:
@@ -109,6 +117,7 @@ class Submitter:
 
     def _begin(self, call: Call, message: SubmitMessage) -> Submission:
         self._check_references(message)
+        self._prolong_uploads(message.refs())
         images = len(message.images)
         plan = plan_job(
             self._registry.model(message.model.strip()),
@@ -140,6 +149,17 @@ class Submitter:
                 check_reference(parse_reference(image.uri), self._settings.image_policy)
             except ReferenceRefused as refusal:
                 raise MessageError(f"SubmitMessage: images.{index}: {refusal}") from None
+
+    def _prolong_uploads(self, refs: Sequence[ImageRef]) -> None:
+        """As the Python client does: their whole lifetime is before them, and one that is not there is told now."""
+        uploads = blob_digests(refs)
+        absent = self._blobs.renew([*uploads]) if uploads else []
+        if absent:
+            image = uploads[absent[0]]
+            raise MessageError(
+                f"SubmitMessage: images.{image.index}: {image.uri} is not among the uploads, or its lifetime is over; "
+                "upload it again"
+            )
 
     def _create(self, job: str, plan: Plan) -> None:
         try:

@@ -15,6 +15,7 @@ class LedgerBase:
         self._scripts = Scripts(client)
         self._lifetime_ms = to_ms(settings.result_lifetime)
         self._shared_lifetime_ms = to_ms(settings.registry_lifetime)
+        self._upload_lifetime_ms = to_ms(settings.blob_lifetime)
 
 
 def to_ms(duration: timedelta) -> int:

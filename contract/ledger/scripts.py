@@ -66,6 +66,10 @@ class Scripts:
         return self._load("keep")
 
     @cached_property
+    def keep_uploads(self) -> Script:
+        return self._load("keep_uploads")
+
+    @cached_property
     def put_blob(self) -> Script:
         return self._load("put_blob")
 

@@ -35,19 +35,27 @@ class Waiting(LedgerBase):
         self._scripts.rung([keys.bells(queue)], [task])
 
     def keep_waiting(self, start: int, count: int = 100) -> int:
-        """Prolongs the lifetime of what waits, where half of it is over: `count` tasks of each queue from the
-        `start`-th on. Gives the largest number that was looked at: 0 when no queue has so many."""
+        """Prolongs the lifetime of what waits, and of the uploads it refers to, where half of it is over: `count` tasks
+        of each queue from the `start`-th on. Gives the largest number that was looked at: 0 when no queue has so many.
+        """
+        last = start + count - 1
+        lists_ms = max(self._upload_lifetime_ms, self._shared_lifetime_ms)
         with self._redis.pipeline(transaction=False) as pipe:
             for queue in self._queues():
                 self._scripts.keep(
                     [keys.bells(queue), keys.QUEUES],
                     [
-                        *(queue, self._lifetime_ms, self._shared_lifetime_ms, start, start + count - 1),
+                        *(queue, self._lifetime_ms, self._shared_lifetime_ms, start, last),
                         *(keys.job("%s"), keys.task("%s")),
                     ],
                     client=pipe,
                 )
-            return max(pipe.execute(), default=0)
+                self._scripts.keep_uploads(
+                    [keys.bells(queue), keys.BLOBS, keys.BLOB_BYTES],
+                    [start, last, self._upload_lifetime_ms, lists_ms, keys.task("%s"), keys.blob("%s")],
+                    client=pipe,
+                )
+            return max(pipe.execute()[::2], default=0)
 
     def forget(self, task: str) -> None:
         """Takes a task whose record has expired out of the shared lists."""

@@ -9,6 +9,7 @@ from celery.utils.saferepr import saferepr
 from redis.exceptions import LockError
 
 from contract import keys
+from contract.blobs import Blobs
 from contract.connection import connect
 from contract.ledger import Ledger
 from contract.outage import RedisTrouble
@@ -40,7 +41,10 @@ class TakeSubmissions(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery 
         self._redis = connect(settings, patient=False)
         self._submissions = Submissions(self._redis, settings)
         registry = Registry(self._redis, settings)
-        self._submitter = Submitter(consumer.app, Ledger(self._redis, settings), registry, self._submissions, settings)
+        blobs = Blobs(connect(settings, patient=False, binary=True), settings)
+        self._submitter = Submitter(
+            consumer.app, Ledger(self._redis, settings), registry, self._submissions, settings, blobs
+        )
         self._dispatcher: Any = None
         self._timer: Any = None
         self._stuck = False

@@ -5,6 +5,8 @@ import threading
 
 import pytest
 
+from contract.blobs import Blobs
+from contract.connection import connect
 from contract.doorbell import bell_app
 from contract.messages import ImageResult
 from contract.submissions import Submissions
@@ -28,8 +30,9 @@ client.isReady().then(() => client.disconnect());
 
 @pytest.fixture
 def submitter(settings, ledger, registry, redis_client):
-    with bell_app(settings) as app:
-        yield Submitter(app, ledger, registry, Submissions(redis_client, settings), settings)
+    with bell_app(settings) as app, connect(settings, binary=True) as binary:
+        submissions = Submissions(redis_client, settings)
+        yield Submitter(app, ledger, registry, submissions, settings, Blobs(binary, settings))
 
 
 @pytest.mark.parametrize("protocol", ["1", "2"])

@@ -2,6 +2,8 @@
 
 import pytest
 
+from contract.blobs import Blobs
+from contract.connection import connect
 from contract.doorbell import bell_app, celery_queue
 from contract.submissions import Submissions
 from contract.submit_message import SUBMIT_TASK
@@ -27,8 +29,14 @@ def submissions(redis_client, settings):
 
 
 @pytest.fixture
-def submitter(app, ledger, registry, submissions, settings):
-    return Submitter(app, ledger, registry, submissions, settings)
+def blobs(settings):
+    with connect(settings, binary=True) as client:
+        yield Blobs(client, settings)
+
+
+@pytest.fixture
+def submitter(app, ledger, registry, submissions, settings, blobs):
+    return Submitter(app, ledger, registry, submissions, settings, blobs)
 
 
 @pytest.fixture

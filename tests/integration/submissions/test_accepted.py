@@ -8,6 +8,7 @@ from celery import Celery
 from kombu import Queue
 
 from contract import keys
+from contract.blobs import digest_of
 from contract.ledger import Ledger
 from contract.messages import ImageRef
 from contract.submit_message import SUBMIT_IMAGES_MAX, SUBMIT_TASK, Submission
@@ -44,11 +45,24 @@ def test_a_submission_becomes_a_job(send, answer, submissions, ledger, redis_cli
 
 
 @pytest.mark.usefixtures("fleet")
-def test_addresses_that_the_operator_has_opened(send, app, ledger, registry, submissions, settings):
+def test_uploads_are_prolonged(send, answer, submissions, blobs, redis_client):
+    digest = digest_of(b"an image")
+    blobs.put(digest, b"an image")
+    redis_client.pexpire(keys.blob(digest), 60_000)
+    send(images=["/in/a.jpg", {"uri": f"blob:sha256:{digest}", "name": "b"}])
+
+    answer()
+
+    assert submissions.get("j1").state == "accepted"
+    assert redis_client.pttl(keys.blob(digest)) > 60_000
+
+
+@pytest.mark.usefixtures("fleet")
+def test_addresses_that_the_operator_has_opened(send, app, ledger, registry, submissions, settings, blobs):
     opened = settings.model_copy(update={"image_hosts": ("img.example",)})
     send(images=["https://img.example/a.jpg", "file:///in/caf%E9.jpg"])
 
-    Submitter(app, ledger, registry, submissions, opened).answer(submissions.oldest())
+    Submitter(app, ledger, registry, submissions, opened, blobs).answer(submissions.oldest())
 
     (task,) = ledger.tasks("j1")
     assert [image.uri for image in ledger.images_left(task)] == ["https://img.example/a.jpg", "file:///in/caf%E9.jpg"]

@@ -35,6 +35,12 @@ QUEUE = "detect.any.512m"
         ({"images": ["http://127.0.0.1/a.jpg"]}, "message_invalid", "is refused (host)"),
         ({"images": ["gopher://host/a.jpg"]}, "message_invalid", "is refused (scheme)"),
         ({"images": ["s3://bucket/a.jpg"]}, "message_invalid", "is refused (bucket)"),
+        ({"images": ["blob:md5:0"]}, "message_invalid", "images.0: 'blob:md5:0' is refused (spelling)"),
+        (
+            {"images": ["/in/a.jpg", "blob:sha256:" + "0" * 64]},
+            "message_invalid",
+            "images.1: blob:sha256:" + "0" * 64 + " is not among the uploads",
+        ),
         ({"images": [{"uri": "/in/a.jpg", "name": "\ud800"}]}, "message_invalid", "images.0.name"),
         ({"model": "\ud800"}, "message_invalid", "model"),
         ({"images": [7]}, "message_invalid", "images.0"),
