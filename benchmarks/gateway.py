@@ -102,7 +102,14 @@ def own_stack() -> Iterator[tuple[str, str, psutil.Process]]:
     with tempfile.TemporaryDirectory(prefix="vedette-bench-") as folder:
         plate = Path(folder) / "plate.png"
         cv2.imwrite(str(plate), render_plate(1_500_001, 640, 480).image)
-        stack = Stack(Path(folder) / "stack", [WorkerPlan("bench")], 6391, flower_port=None, gateway_port=8090)
+        stack = Stack(
+            Path(folder) / "stack",
+            [WorkerPlan("bench")],
+            6391,
+            flower_port=None,
+            gateway_port=8090,
+            image_roots=[Path(folder)],
+        )
         with stack:
             assert stack.gateway_url is not None, "pip install 'vedette[gateway]'"
             yield stack.gateway_url, str(plate), gateway_at(stack.gateway_url)

@@ -21,6 +21,7 @@ from contract.sentinel_url import SentinelAddress, is_sentinel_url, parse_sentin
 from contract.urls import parse_place, shown_address, shown_url
 
 PREFIX: Final = "VEDETTE_"
+_ROOTS: Final = "expected absolute directories separated by ':'"
 
 
 class Settings(BaseSettings):
@@ -57,8 +58,8 @@ class Settings(BaseSettings):
     model_cache: Path | None = None
     #: Bytes of models that stay there. The least recently used go first.
     model_cache_bytes: int = Field(default=20 * GIB, ge=1)
-    #: Directories that image paths may lie in, after links are followed. Separated by ":" in the environment.
-    image_roots: Annotated[tuple[Path, ...], NoDecode] = (Path("/"),)
+    #: Directories that image paths may lie in, after links are followed. None, unless listed, separated by ":".
+    image_roots: Annotated[tuple[Path, ...], NoDecode] = ()
     #: Hosts that images may be fetched from by http(s): `host`, `*.domain`, with `:port` for another than 80 and 443.
     #: None, unless listed. This and the next two are separated by "," in the environment.
     image_hosts: Annotated[tuple[str, ...], NoDecode] = ()
@@ -132,7 +133,12 @@ class Settings(BaseSettings):
     @field_validator("image_roots", mode="before")
     @classmethod
     def _split_roots(cls, value: Any) -> Any:
-        return tuple(Path(part) for part in value.split(os.pathsep) if part) if isinstance(value, str) else value
+        if not isinstance(value, str):
+            return value
+        roots = tuple(Path(part) for part in value.split(os.pathsep) if part)
+        if not roots:
+            raise ValueError(_ROOTS)
+        return roots
 
     @field_validator("image_hosts", "image_buckets", "image_private", mode="before")
     @classmethod
@@ -150,8 +156,8 @@ class Settings(BaseSettings):
     @field_validator("image_roots")
     @classmethod
     def _roots_are_absolute(cls, roots: tuple[Path, ...]) -> tuple[Path, ...]:
-        if not roots or not all(root.is_absolute() for root in roots):
-            raise ValueError("expected absolute directories separated by ':'")
+        if not all(root.is_absolute() for root in roots):
+            raise ValueError(_ROOTS)
         return roots
 
     @field_validator("*", mode="before")

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import redis
@@ -46,6 +47,7 @@ def settings(redis_url: str) -> Settings:
     """Short times, so that a test which waits for one of them takes seconds. Vary with `model_copy(update=…)`."""
     return load_settings(
         redis_url=redis_url,
+        image_roots=(Path("/"),),
         result_lifetime=timedelta(hours=1),
         lease=timedelta(seconds=4),
         lease_renewal=timedelta(seconds=1),

@@ -8,7 +8,7 @@ from celery.concurrency import get_implementation
 from celery.concurrency.prefork import TaskPool
 
 from contract.errors import SettingsError, VedetteError
-from contract.settings import load_settings
+from contract.settings import Settings, load_settings
 from workers import findings
 from workers.hardware.files import read_machine
 from workers.hardware.plan import Caps
@@ -27,7 +27,7 @@ def prepare_worker(conf: Any, options: dict[str, Any], **_signal: Any) -> None:
         ModelStore(settings)  # says so if its protocol needs a package that is missing
         files = read_machine()
         capability = measure(files, caps_from(options))
-        for warning in warnings(files, capability):
+        for warning in [*warnings(files, capability), *_closed(settings)]:
             print(f"warning: {warning}", file=sys.stderr)
         versions = dict(run_preflight(measure(files, Caps()), settings.preflight_timeout))
     except VedetteError as error:
@@ -53,6 +53,16 @@ def thread_environment(threads: int) -> dict[str, str]:
         "OMP_NUM_THREADS": str(threads),
         "TF_CPP_MIN_LOG_LEVEL": "2",
     }
+
+
+def _closed(settings: Settings) -> list[str]:
+    """Paths are what most jobs name, and each of them would fail here."""
+    if settings.image_roots:
+        return []
+    return [
+        "no directory is open for images: a path in a job fails with image_forbidden, only addresses and uploads are "
+        "read. Name directories in VEDETTE_IMAGE_ROOTS, such as /images:/archive."
+    ]
 
 
 def _refuse_what_cannot_work(options: dict[str, Any]) -> None:

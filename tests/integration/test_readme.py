@@ -26,7 +26,12 @@ DEFAULT_URL = "redis://127.0.0.1:6379/0"
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     worker = WorkerPlan("readme", ("--memory", "1g", "--slots", "1"))
     with Stack(
-        tmp_path_factory.mktemp("stack"), [worker], redis_port=6379, flower_port=None, gateway_port=8080
+        tmp_path_factory.mktemp("stack"),
+        [worker],
+        redis_port=6379,
+        flower_port=None,
+        gateway_port=8080,
+        image_roots=[tmp_path_factory.getbasetemp()],
     ) as stack:
         yield stack
 

@@ -53,7 +53,7 @@ def demo(out: Path, plates: int) -> int:
     started_s = time.monotonic()
     click.echo("Vedette demo: surface defects on metal plates, found by two workers of unlike memory\n")
     click.echo("1. Starting Redis, two workers and Flower; TensorFlow takes some seconds to import")
-    stack = Stack((out / "stack").absolute(), WORKERS, on_ready=say_ready)
+    stack = Stack((out / "stack").absolute(), WORKERS, image_roots=[out.absolute()], on_ready=say_ready)
     with stopped_by_signal(), stack, Client(stack.broker_url) as client:
         click.echo(f"\n2. Rendering {plates} plates with scratches, dents, holes and stains")
         images = _render(out / "plates", plates)

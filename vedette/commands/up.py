@@ -8,6 +8,7 @@ from typing import Final
 
 import click
 
+from contract.settings import load_settings
 from vedette.exits import NOT_ALL
 from vedette.stack import Stack, WorkerPlan
 from vedette.stack.interrupt import stopped_by_signal
@@ -30,6 +31,15 @@ DATA: Final = Path("vedette-data")
     show_default=True,
     help="Folder of Redis' data and of the logs.",
 )
+@click.option(
+    "--images",
+    "image_roots",
+    multiple=True,
+    type=click.Path(exists=True, file_okay=False, resolve_path=True, path_type=Path),
+    metavar="FOLDER",
+    help="Folder whose images may be read; may be given several times.  "
+    "[default: VEDETTE_IMAGE_ROOTS, else your home and the current folder]",
+)
 @click.option("--redis-port", type=click.IntRange(1, 65535), default=6379, show_default=True, help="Another if taken.")
 @click.option("--flower-port", type=click.IntRange(1, 65535), default=5555, show_default=True, help="Another if taken.")
 @click.option("--no-flower", is_flag=True, help="Start without Flower.")
@@ -40,6 +50,7 @@ DATA: Final = Path("vedette-data")
 def up(
     workers: Sequence[str],
     data: Path,
+    image_roots: Sequence[Path],
     redis_port: int,
     flower_port: int,
     no_flower: bool,
@@ -57,10 +68,11 @@ def up(
         redis_port,
         None if no_flower else flower_port,
         None if no_gateway else gateway_port,
+        image_roots=open_folders(image_roots),
         on_ready=say_ready,
     )
     with stopped_by_signal() as stopped, stack:
-        click.echo(how_to_go_on(stack.broker_url))
+        click.echo(how_to_go_on(stack.broker_url, stack.image_roots))
         while not stopped():
             gone = stack.ended_by_itself()
             if gone is not None:
@@ -81,9 +93,14 @@ def say_ready(name: str, where: str) -> None:
     click.echo(f"  {name:<14} {where}")
 
 
-def how_to_go_on(broker_url: str) -> str:
+def open_folders(given: Sequence[Path]) -> Sequence[Path]:
+    """Who tries Vedette out has photos at home, or is where they are; anybody on this machine may ask for others."""
+    return given or load_settings().image_roots or [Path.home(), Path.cwd()]
+
+
+def how_to_go_on(broker_url: str, image_roots: Sequence[Path]) -> str:
     return (
-        "\nready. In another terminal:\n"
+        f"\nready. Images are read below {' and '.join(map(str, image_roots))} (--images). In another terminal:\n"
         f"  export VEDETTE_REDIS_URL={broker_url}\n"
         "  vedette models\n"
         "  vedette detect PHOTOS --model defects-small --annotate\n"

@@ -67,13 +67,18 @@ def start_redis(port: int, data: Path) -> Process:
     return server
 
 
-def start_worker(plan: WorkerPlan, broker_url: str, data: Path) -> Process:
-    """Does not wait: workers measure and import TensorFlow side by side. See `await_worker`."""
+def start_worker(plan: WorkerPlan, broker_url: str, data: Path, image_roots: Sequence[Path] = ()) -> Process:
+    """Does not wait: workers measure and import TensorFlow side by side. See `await_worker`.
+
+    `image_roots`: directories that are open; none: as the environment says.
+    """
+    roots = {f"{PREFIX}IMAGE_ROOTS": os.pathsep.join(map(str, image_roots))} if image_roots else {}
     command = [
         *(sys.executable, "-m", "celery", "-A", "workers", "worker", "--loglevel", "INFO"),
         *("-n", f"{plan.name}@%h", *plan.options),
     ]
-    return Process(f"worker {plan.name}", command, data / f"worker-{plan.name}.log", _environment(broker_url))
+    environment = {**_environment(broker_url), **roots}
+    return Process(f"worker {plan.name}", command, data / f"worker-{plan.name}.log", environment)
 
 
 def await_worker(worker: Process, plan: WorkerPlan, registry: Registry, timeout_s: float = 180) -> None:

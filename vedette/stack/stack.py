@@ -29,6 +29,8 @@ class Stack:
     flower_port: int | None = 5555
     #: None: no HTTP gateway.
     gateway_port: int | None = None
+    #: Directories whose images the workers may read; none: as VEDETTE_IMAGE_ROOTS says.
+    image_roots: Sequence[Path] = ()
     #: Told of each service, once it is ready: name, where it is.
     on_ready: Callable[[str, str], None] = lambda _name, _where: None
     #: Addresses, known once entered.
@@ -59,7 +61,7 @@ class Stack:
         self.on_ready("Redis", f"{self.broker_url}, data in {_shown(self.data)}")
         started = []
         for plan in self.workers:
-            started.append((plan, services.start_worker(plan, self.broker_url, self.data)))
+            started.append((plan, services.start_worker(plan, self.broker_url, self.data, self.image_roots)))
             self._running.append(started[-1][1])
         if self.gateway_port is not None:
             self._start_gateway(self.gateway_port)

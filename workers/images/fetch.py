@@ -95,8 +95,11 @@ def read_file(path: Path, roots: Sequence[Path], bytes_max: int) -> bytes:
 
 def _check_inside(path: Path, real: Path, roots: Sequence[Path]) -> None:
     if not any(real.is_relative_to(root.resolve()) for root in roots):
-        allowed = ", ".join(map(str, roots))
-        raise ImageError("image_forbidden", f"{path} is outside the directories this worker may read ({allowed})")
+        allowed = ", ".join(map(str, roots)) or "none"
+        raise ImageError(
+            "image_forbidden",
+            f"{path} is outside the directories this worker may read: {allowed} (VEDETTE_IMAGE_ROOTS, of workers)",
+        )
 
 
 def _open(real: Path) -> BinaryIO:

@@ -329,13 +329,16 @@ def test_allowed(world: World, uri: str) -> None:
     assert world.read(world.filled(uri)) == b"image"
 
 
-def test_nothing_but_files_is_open_unless_listed(world: World) -> None:
-    closed = load_settings(image_roots=(world.root,))
+def test_nothing_is_open_unless_listed(world: World) -> None:
+    closed = load_settings()
+    here, nowhere = world.root / "a.jpg", world.root / "nowhere.jpg"
+    assert here.exists()
 
-    for uri in (world.url(), world.url(host="127.0.0.1"), "s3://plates/2026/a.jpg"):
+    for uri in (str(here), str(nowhere), world.url(), world.url(host="127.0.0.1"), "s3://plates/2026/a.jpg"):
         with pytest.raises(ImageError) as refused:
             read_image(uri, closed.image_roots, closed.image_bytes_max, closed.image_policy)
         assert refused.value.failure.code == "image_forbidden"
+        assert "VEDETTE_IMAGE_" in refused.value.failure.message
 
 
 def test_the_table_is_as_long_as_was_promised() -> None:

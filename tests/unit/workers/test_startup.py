@@ -22,6 +22,7 @@ def machine(monkeypatch):
     monkeypatch.setattr(startup, "warnings", lambda _files, _capability: ["Slots are many."])
     monkeypatch.setattr(startup, "run_preflight", lambda _capability, _timeout: {"tensorflow": "2.21.0"})
     monkeypatch.setattr(findings, "_findings", None)
+    monkeypatch.setenv("VEDETTE_IMAGE_ROOTS", "/images")
     for name in thread_environment(MEASURED.threads):
         monkeypatch.delenv(name, raising=False)
     return monkeypatch
@@ -79,6 +80,14 @@ def test_findings_are_kept_for_the_bootsteps_and_the_slots(capsys):
     assert conf["worker_concurrency"] == options["concurrency"] == 2
     assert conf["broker_transport"] == "workers.transport:Transport"
     assert capsys.readouterr().err == "warning: Slots are many.\n"
+
+
+def test_a_worker_for_which_no_directory_is_open_says_so(machine, capsys):
+    machine.delenv("VEDETTE_IMAGE_ROOTS")
+
+    prepare_worker(Conf(), {})
+
+    assert "image_forbidden" in capsys.readouterr().err.split("VEDETTE_IMAGE_ROOTS")[0]
 
 
 @pytest.mark.usefixtures("machine")
