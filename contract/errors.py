@@ -18,6 +18,7 @@
     ├── NoCapableWorker      no_capable_worker     the model is known, but no live worker can run it
     ├── JobUnknown           job_unknown           no such job, or its lifetime is over
     ├── JobClosed            job_closed            the job was cancelled or finished while work was added
+    ├── WebhookRefused       webhook_refused       an address that must not be told of the end of a job
     ├── BlobsFull            blobs_full            no room for another upload, until others are forgotten
     ├── WaitTimeout          wait_timeout          the job was not finished in the time given
     ├── InvalidArgument      invalid_argument      (producer) a call's argument is wrong
@@ -101,6 +102,10 @@ class JobUnknown(VedetteError):
 
 class JobClosed(VedetteError):
     code = "job_closed"
+
+
+class WebhookRefused(VedetteError):
+    code = "webhook_refused"
 
 
 class BlobsFull(VedetteError):

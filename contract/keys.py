@@ -14,6 +14,9 @@ PAST_ADVERTS: Final = PREFIX + "adverts:past"
 # Uploads.
 BLOBS: Final = PREFIX + "blobs"
 BLOB_BYTES: Final = PREFIX + "blobs:bytes"
+# Webhooks.
+WEBHOOKS: Final = PREFIX + "webhooks"
+WEBHOOKS_ATTENDED: Final = PREFIX + "webhooks:attended"
 # Housekeeping.
 REJECTS: Final = PREFIX + "rejects"
 RECONCILER_LOCK: Final = PREFIX + "reconciler"

@@ -138,6 +138,12 @@ class Policy:
     hosts: tuple[HostRule, ...] = ()
     buckets: tuple[BucketRule, ...] = ()
     private: tuple[Network, ...] = ()
+    #: How the settings that list it begin, and whose they are: for whoever is refused.
+    listed_by: str = "VEDETTE_IMAGE_"
+    listed_for: str = "producers and workers"
+
+    def listed(self, name: str) -> str:
+        return f"{self.listed_by}{name}, of {self.listed_for}"
 
 
 NOTHING: Final = Policy()
@@ -191,18 +197,18 @@ def check_reference(reference: Reference, policy: Policy) -> None:
         named = [rule for rule in policy.hosts if rule.names(reference.host)]
         if not named:
             raise ReferenceRefused(
-                "host", reference.uri, f"{reference.host} is not among the hosts allowed ({_listed('HOSTS')})"
+                "host", reference.uri, f"{reference.host} is not among the hosts allowed ({policy.listed('HOSTS')})"
             )
         if not any(rule.opens(reference.port) for rule in named):
             raise ReferenceRefused(
-                "port", reference.uri, f"port {reference.port} is not allowed for this host ({_listed('HOSTS')})"
+                "port", reference.uri, f"port {reference.port} is not allowed for this host ({policy.listed('HOSTS')})"
             )
         literal = parse_address(reference.host)
         if literal is not None:
             check_address(literal, reference, policy)
     elif isinstance(reference, ObjectReference) and not any(rule.opens(reference) for rule in policy.buckets):
         raise ReferenceRefused(
-            "bucket", reference.uri, f"it is in none of the buckets and prefixes allowed ({_listed('BUCKETS')})"
+            "bucket", reference.uri, f"it is in none of the buckets and prefixes allowed ({policy.listed('BUCKETS')})"
         )
 
 
@@ -211,7 +217,7 @@ def check_address(address: Address, reference: HttpReference, policy: Policy) ->
     kind = why_closed(address, policy.private)
     if kind is not None:
         raise ReferenceRefused(
-            "address", reference.uri, f"its host has an address that is closed: {kind} ({_listed('PRIVATE')})"
+            "address", reference.uri, f"its host has an address that is closed: {kind} ({policy.listed('PRIVATE')})"
         )
 
 
@@ -297,7 +303,3 @@ def _host(text: str) -> str | None:
     if labels[-1].isdecimal() or labels[-1].startswith("0x"):
         return host if parse_address(host) is not None else None
     return host
-
-
-def _listed(name: str) -> str:
-    return f"VEDETTE_IMAGE_{name}, of producers and workers"

@@ -67,6 +67,14 @@ class Settings(BaseSettings):
     image_buckets: Annotated[tuple[str, ...], NoDecode] = ()
     #: Networks inside (loopback, private, …) that those hosts may have addresses in.
     image_private: Annotated[tuple[str, ...], NoDecode] = ()
+    #: Hosts that may be told of the end of a job, as above. None, unless listed.
+    webhook_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    #: Networks inside that those hosts may have addresses in.
+    webhook_private: Annotated[tuple[str, ...], NoDecode] = ()
+    #: TOML file of what deliveries are signed with, see `producer.webhooks.secrets`; None: a gateway delivers none.
+    webhook_secrets_file: Path | None = None
+    #: How long after the first attempt a delivery is given up.
+    webhook_patience: timedelta = timedelta(days=1)
     #: Encoded size above which an image is refused unread.
     image_bytes_max: int = 256 * 1024**2
     #: Width × height above which an image is refused undecoded.
@@ -95,6 +103,15 @@ class Settings(BaseSettings):
             hosts=tuple(map(parse_host_rule, self.image_hosts)),
             buckets=tuple(map(parse_bucket_rule, self.image_buckets)),
             private=tuple(map(parse_network, self.image_private)),
+        )
+
+    @property
+    def webhook_policy(self) -> Policy:
+        return Policy(
+            hosts=tuple(map(parse_host_rule, self.webhook_hosts)),
+            private=tuple(map(parse_network, self.webhook_private)),
+            listed_by="VEDETTE_WEBHOOK_",
+            listed_for="producers, workers and gateways",
         )
 
     @field_validator("redis_url")
@@ -140,17 +157,17 @@ class Settings(BaseSettings):
             raise ValueError(_ROOTS)
         return roots
 
-    @field_validator("image_hosts", "image_buckets", "image_private", mode="before")
+    @field_validator("image_hosts", "image_buckets", "image_private", "webhook_hosts", "webhook_private", mode="before")
     @classmethod
     def _split_list(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
-    @field_validator("image_hosts", "image_buckets", "image_private")
+    @field_validator("image_hosts", "image_buckets", "image_private", "webhook_hosts", "webhook_private")
     @classmethod
     def _openings(cls, entries: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        read = {"image_hosts": parse_host_rule, "image_buckets": parse_bucket_rule, "image_private": parse_network}
+        read = {"hosts": parse_host_rule, "buckets": parse_bucket_rule, "private": parse_network}
         for entry in entries:
-            read[info.field_name or ""](entry)
+            read[(info.field_name or "").rpartition("_")[2]](entry)
         return entries
 
     @field_validator("image_roots")

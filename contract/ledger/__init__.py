@@ -20,7 +20,9 @@ from contract.ledger.records import (
     ResultPage,
     Sealed,
     TaskRecord,
+    WebhookStatus,
 )
+from contract.ledger.webhooks import Notice
 
 __all__ = [
     "Attempt",
@@ -34,10 +36,12 @@ __all__ = [
     "Ledger",
     "ModelCounts",
     "NewTask",
+    "Notice",
     "PutBack",
     "QueueDepth",
     "ResultPage",
     "Sealed",
     "TaskRecord",
+    "WebhookStatus",
     "Work",
 ]

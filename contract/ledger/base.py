@@ -1,12 +1,16 @@
 """What all verbs of the ledger share: the connection, the scripts, the lifetimes."""
 
 from datetime import timedelta
+from typing import Final
 
 import redis
 
 from contract.errors import JobUnknown
 from contract.ledger.scripts import Scripts
 from contract.settings import Settings
+
+#: How often an open job with a webhook is looked at: who closes it may be older than webhooks, and not say so.
+WATCH_MS: Final = 30_000
 
 
 class LedgerBase:

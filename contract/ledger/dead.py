@@ -6,7 +6,7 @@ from typing import Final
 
 from contract import keys
 from contract.errors import JobClosed
-from contract.ledger.base import LedgerBase, unknown_job
+from contract.ledger.base import WATCH_MS, LedgerBase, unknown_job
 from contract.ledger.records import DeadLetter
 from contract.messages import ImageRef, ImageResult
 
@@ -64,6 +64,8 @@ class DeadLetters(LedgerBase):
                 keys.bells("%s"),
                 keys.task_history("%s"),
                 _TAKEN_ALONG,
+                keys.WEBHOOKS,
+                WATCH_MS,
                 *indexes,
             ],
         )

@@ -9,7 +9,7 @@ import redis
 from contract import keys
 from contract.errors import JobClosed
 from contract.ledger.backlog import Backlogs
-from contract.ledger.base import to_ms, unknown_job
+from contract.ledger.base import WATCH_MS, to_ms, unknown_job
 from contract.ledger.counts import BatchRun, ModelCounts, additions, latest
 from contract.ledger.dead import DeadLetters
 from contract.ledger.records import (
@@ -25,6 +25,7 @@ from contract.ledger.records import (
     from_ms,
 )
 from contract.ledger.waiting import Waiting
+from contract.ledger.webhooks import Webhooks
 from contract.messages import VERSION, ImageRef, ImageResult, JobOptions, read_options
 from contract.settings import Settings
 from contract.vitals import Kill
@@ -39,17 +40,22 @@ Closed = Literal["done", "queued", "cancelled", "fenced"]
 _REPLICATION_MS: Final = 1000
 
 
-class Ledger(Backlogs, DeadLetters, Waiting):
+class Ledger(Backlogs, DeadLetters, Waiting, Webhooks):
     def __init__(self, client: redis.Redis, settings: Settings) -> None:
         super().__init__(client, settings)
         self._lease_ms = to_ms(settings.lease)
 
     # The producer's side
 
-    def create_job(self, job: str, options: JobOptions, queue: str) -> None:
+    def create_job(self, job: str, options: JobOptions, queue: str, webhook: str | None = None) -> None:
+        """`webhook` has been judged (`contract.webhooks`); whoever delivers judges it again."""
         rate = "" if options.max_failure_rate is None else options.max_failure_rate
         created = self._scripts.create_job(
-            [keys.job(job)], [options.model_dump_json(), queue, self._lifetime_ms, rate, options.v]
+            [keys.job(job)],
+            [
+                *(options.model_dump_json(), queue, self._lifetime_ms, rate, options.v),
+                *(webhook or "", keys.WEBHOOKS, job, WATCH_MS, self._shared_lifetime_ms),
+            ],
         )
         if not created:
             raise JobClosed(f"job {job} exists already")
@@ -77,7 +83,10 @@ class Ledger(Backlogs, DeadLetters, Waiting):
         Not sealed when it should have `images` and has others: Redis has lost what it acknowledged. Waits for a second
         at most until `replicas` replicas have this and all that was written before.
         """
-        arguments = [self._lifetime_ms, "" if images is None else images]
+        arguments = [
+            *(self._lifetime_ms, "" if images is None else images),
+            *(job, keys.WEBHOOKS, self._shared_lifetime_ms),
+        ]
         confirmed = 0
         if replicas:
             # In one connection: WAIT is about what was written through its own, and before.
@@ -94,7 +103,8 @@ class Ledger(Backlogs, DeadLetters, Waiting):
     def cancel_job(self, job: str) -> JobState:
         """Cancels an open job and gives the state it had before; an ended job stays as it is."""
         before: JobState | None = self._scripts.cancel_job(
-            [keys.job(job), keys.job_tasks(job), keys.LEASES], [keys.task("%s"), keys.bells("%s")]
+            [keys.job(job), keys.job_tasks(job), keys.LEASES],
+            [keys.task("%s"), keys.bells("%s"), job, keys.WEBHOOKS, self._shared_lifetime_ms],
         )
         if before is None:
             raise unknown_job(job)
@@ -108,6 +118,7 @@ class Ledger(Backlogs, DeadLetters, Waiting):
             {
                 **fields,
                 "job": job,
+                "webhook": self._webhook_status(fields),
                 "model": read_options(fields["options"]).model,
                 "created": from_ms(fields["created_ms"]),
                 "finished": from_ms(fields.get("finished_ms")),
@@ -213,7 +224,11 @@ class Ledger(Backlogs, DeadLetters, Waiting):
                 keys.job_dead(job),
                 keys.counts(results[0][1].model if results else ""),
             ],
-            [attempt, self._lifetime_ms, task, self._shared_lifetime_ms, len(added), len(replaced), *payload],
+            [
+                *(attempt, self._lifetime_ms, task, self._shared_lifetime_ms, len(added), len(replaced)),
+                *(job, keys.WEBHOOKS),
+                *payload,
+            ],
         )
         return recorded
 

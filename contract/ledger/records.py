@@ -13,6 +13,20 @@ TaskState = Literal["queued", "running", "done", "cancelled"]
 Verdict = Literal["memory", "cpu", "crash", "lost", "timeout", "model", "image"]
 
 
+class WebhookStatus(BaseModel):
+    """Whether a job's webhook has been told of its end."""
+
+    model_config = ConfigDict(frozen=True)
+
+    #: Without its query, which may be a password.
+    url: str
+    #: waiting: the job is open; due: it is being told; unattended: it is due, and no gateway lives that delivers.
+    state: Literal["waiting", "due", "unattended", "delivered", "given_up"]
+    attempts: int = 0
+    #: Why the latest attempt that failed did.
+    last_error: str | None = None
+
+
 class JobStatus(BaseModel):
     """Where a job stands. `succeeded + failed` images of `total` have their result; times are UTC."""
 
@@ -29,6 +43,8 @@ class JobStatus(BaseModel):
     failed: int
     created: datetime
     finished: datetime | None = None
+    #: None: nobody is to be told when it ends.
+    webhook: WebhookStatus | None = None
 
     @property
     def done(self) -> int:

@@ -82,5 +82,13 @@ class Scripts:
         return self._load("release_blobs")
 
     @cached_property
+    def take_notices(self) -> Script:
+        return self._load("take_notices")
+
+    @cached_property
+    def settle_notice(self) -> Script:
+        return self._load("settle_notice")
+
+    @cached_property
     def rung(self) -> Script:
         return self._load("rung")

@@ -131,6 +131,7 @@ STATUS: Final[Mapping[str, int]] = {
     "idempotency_pending": 409,
     "request_too_large": 413,
     "invalid_argument": 422,
+    "webhook_refused": 422,
     "queue_too_long": 429,
     "rate_limited": 429,
     "too_many_queued": 429,

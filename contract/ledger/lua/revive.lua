@@ -11,10 +11,12 @@
 -- KEYS[8]  vedette:queues             zset   queue -> now, of each task that is queued here
 -- Also     vedette:bells:<queue>      zset   task -> now, of each task that is queued here
 --          vedette:task:<new>:history list   the last attempts of the tasks that gave the images up (:history read)
+-- and      vedette:webhooks           zset   job -> when it is looked at, when it has a webhook
 -- and, of a stopped job only: vedette:task:<each of its tasks>, queued again when it has images left (:images read)
 -- ARGV     1 the new task, 2 job, 3 queue, 4 batch size, 5 lifetime in ms, 6 lifetime of shared keys in ms,
 --          7 to 10 how the keys of a task, of its images, of a queue's bells and of a task's history are spelled, with
---          %s for the task and the queue, 11 how many attempts of each task are taken along, then indexes
+--          %s for the task and the queue, 11 how many attempts of each task are taken along, 12 how the key of webhooks
+--          is spelled, 13 how soon the job is looked at, in ms, then indexes
 -- Returns  how many images were put back, 'cancelled', or false when the job is unknown.
 --
 -- Asked again, for the answer was lost: what the first call did stands in the task.
@@ -36,7 +38,7 @@ end
 
 local revived = 0
 local gave_up, seen = {}, {}
-for i = 12, #ARGV do
+for i = 14, #ARGV do
   local index = ARGV[i]
   local letter = redis.call('HGET', KEYS[5], index)
   if letter and redis.call('HDEL', KEYS[3], index) == 1 then
@@ -81,6 +83,10 @@ redis.call('RPUSH', KEYS[2], ARGV[1])
 redis.call('HINCRBY', KEYS[1], 'failed', -revived)
 redis.call('HSET', KEYS[1], 'state', 'open')
 redis.call('HDEL', KEYS[1], 'finished_ms')
+if redis.call('HEXISTS', KEYS[1], 'webhook') == 1 then
+  redis.call('ZADD', ARGV[12], now_ms + ARGV[13], ARGV[2])
+  redis.call('PEXPIRE', ARGV[12], ARGV[6])
+end
 for i = 1, 5 do redis.call('PEXPIRE', KEYS[i], ARGV[5]) end
 redis.call('PEXPIRE', KEYS[8], ARGV[6])
 return revived
