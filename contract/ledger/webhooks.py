@@ -65,8 +65,8 @@ class Webhooks(LedgerBase):
         return self._settle(notice, "given_up", error, 0)
 
     def _settle(self, notice: Notice, state: str, error: str, again_ms: int) -> bool:
-        arguments = [notice.job, notice.finished_ms, notice.attempt, state, error, again_ms, WATCH_MS]
-        return bool(self._scripts.settle_notice([keys.job(notice.job), keys.WEBHOOKS], arguments))
+        arguments = [notice.job, notice.finished_ms, notice.attempt, state, error, again_ms, WATCH_MS, keys.job("%s")]
+        return bool(self._scripts.settle_notice([keys.WEBHOOKS], arguments))
 
     def _webhook_status(self, fields: Mapping[str, str]) -> WebhookStatus | None:
         """Out of the fields of a job; asks Redis only about one that is due."""

@@ -31,8 +31,13 @@ class Web:
     address: str
     port: int = 0
     answers: dict[str, Answer] = field(default_factory=dict)
+    #: Each of the next requests is answered so instead, whatever its path.
+    first: list[Answer] = field(default_factory=list)
     #: Path and headers of each request.
     requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+
+    #: What was posted, of the requests that did.
+    bodies: list[bytes] = field(default_factory=list)
 
     @property
     def paths(self) -> list[str]:
@@ -45,9 +50,13 @@ def web(
     address: str = "127.0.0.1",
     port: int = 0,
     certificate: tuple[Path, Path] | None = None,
+    first: Iterable[Answer] = (),
 ) -> Iterator[Web]:
-    """Serves `answers` by path, 404 otherwise; over TLS with the files of a certificate and its key."""
-    served = Web(address, answers=answers or {})
+    """Serves `first` to the first requests, then `answers` by path, 404 otherwise.
+
+    Over TLS with the files of a certificate and its key.
+    """
+    served = Web(address, answers=answers or {}, first=[*first])
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -55,7 +64,7 @@ def web(
         def do_GET(self) -> None:
             self.close_connection = True
             served.requests.append((self.path, dict(self.headers)))
-            answer = served.answers.get(self.path, Answer(status=404))
+            answer = served.first.pop(0) if served.first else served.answers.get(self.path, Answer(status=404))
             if answer.raw is not None:
                 for piece in answer.raw():
                     self.wfile.write(piece)
@@ -68,6 +77,10 @@ def web(
                 self.send_header("Content-Length", str(len(answer.body)))
             self.end_headers()
             self.wfile.write(answer.body)
+
+        def do_POST(self) -> None:
+            served.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
+            self.do_GET()
 
         def log_message(self, *_: Any) -> None:
             pass
