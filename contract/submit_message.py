@@ -51,6 +51,12 @@ class SubmitImage(Message):
         return {"name": value.get("uri"), **value} if isinstance(value, dict) else value
 
 
+class SubmitWebhook(Message):
+    """Who is told when the job has ended. Which hosts are open, the settings of workers say."""
+
+    url: Text
+
+
 class SubmitMessage(Message):
     """Keyword arguments of the Celery task `vedette.submit`. They mean what those of the Python `Client.submit` do."""
 
@@ -63,6 +69,7 @@ class SubmitMessage(Message):
     allow_waiting: bool = False
     allow_degraded: bool = False
     max_failure_rate: Annotated[float, Field(ge=0, le=1)] | None = None
+    webhook: SubmitWebhook | None = None
 
     def refs(self) -> list[ImageRef]:
         return [ImageRef(index=index, name=image.name, uri=image.uri) for index, image in enumerate(self.images)]

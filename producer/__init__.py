@@ -20,8 +20,9 @@ from contract.errors import (
     SettingsError,
     VedetteError,
     WaitTimeout,
+    WebhookRefused,
 )
-from contract.ledger import Attempt, DeadLetter, JobStatus
+from contract.ledger import Attempt, DeadLetter, JobStatus, WebhookStatus
 from contract.messages import Detection, Failure, ImageResult
 from producer.async_client import AsyncClient
 from producer.async_job import AsyncJob
@@ -53,4 +54,6 @@ __all__ = [
     "Update",
     "VedetteError",
     "WaitTimeout",
+    "WebhookRefused",
+    "WebhookStatus",
 ]

@@ -80,6 +80,7 @@ class AsyncClient:
         allow_degraded: bool = False,
         max_failure_rate: float | None = None,
         on_created: Callable[[AsyncJob], None] | None = None,
+        webhook: str | None = None,
     ) -> AsyncJob:
         """Queues a job and returns when all of its images are on their way.
 
@@ -103,6 +104,7 @@ class AsyncClient:
             allow_degraded,
             max_failure_rate,
             created,
+            webhook,
         )
         self._feeds.add(given)
         submission = self._threads.submit(call)

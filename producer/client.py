@@ -31,6 +31,7 @@ from contract.registry import Advert, Registry
 from contract.settings import Settings, load_settings
 from contract.submission import Plan, chunked, plan_job, plan_more
 from contract.vitals import Vitals
+from contract.webhooks import check_webhook
 from producer.arguments import (
     Image,
     check_batch_size,
@@ -122,6 +123,7 @@ class Client:
         allow_degraded: bool = False,
         max_failure_rate: float | None = None,
         on_created: Callable[[Job], None] | None = None,
+        webhook: str | None = None,
     ) -> Job:
         """Queues a job and returns when all of its images are on their way.
 
@@ -136,14 +138,18 @@ class Client:
         at the 201st failure. `on_created` is called with the job before its images are on their way, so that
         results of a long submission can be read while it lasts.
 
-        Raises InvalidArgument, ModelUnknown, NoCapableWorker (not with `allow_waiting`, which queues the job until a
-        worker comes), RedisUnreachable, RedisRefused, and behind Sentinel NotReplicated: when this returns, a failover
-        loses nothing of the job. None of them leaves a job behind that runs, unless Redis went away for good; then the
-        error names it. JobClosed when somebody cancelled the job while it was being submitted.
+        `webhook` is an address that is told when the job has ended, by a gateway (docs/http.md, Webhooks); its host
+        must be listed (VEDETTE_WEBHOOK_HOSTS). `Job.status().webhook` says whether it was.
+
+        Raises InvalidArgument, WebhookRefused, ModelUnknown, NoCapableWorker (not with `allow_waiting`, which queues
+        the job until a worker comes), RedisUnreachable, RedisRefused, and behind Sentinel NotReplicated: when this
+        returns, a failover loses nothing of the job. None of them leaves a job behind that runs, unless Redis went away
+        for good; then the error names it. JobClosed when somebody cancelled the job while it was being submitted.
         """
         given = check_images(images)
         min_score, wanted_batch, model = check_min_score(min_score), check_batch_size(batch_size), check_model(model)
         max_failure_rate = check_max_failure_rate(max_failure_rate)
+        webhook = check_webhook(webhook, self._settings.webhook_policy)
         with answering(self._settings):
             spec = self._registry.model(model)
             adverts = self._registry.adverts()
@@ -162,7 +168,7 @@ class Client:
         first = next(chunks, None)
         if first is None:
             raise InvalidArgument("images is empty: expected at least one image")
-        return self._submit(itertools.chain([first], chunks), plan, on_created)
+        return self._submit(itertools.chain([first], chunks), plan, on_created, webhook)
 
     def job(self, job_id: str) -> Job:
         """A job that was submitted before, by whomever; JobUnknown when there is none."""
@@ -258,10 +264,14 @@ class Client:
         return Job(job_id, self._ledger, self._settings, self._patience)
 
     def _submit(
-        self, chunks: Iterator[Sequence[ImageRef]], plan: Plan, on_created: Callable[[Job], None] | None
+        self,
+        chunks: Iterator[Sequence[ImageRef]],
+        plan: Plan,
+        on_created: Callable[[Job], None] | None,
+        webhook: str | None,
     ) -> Job:
         with answering(self._settings):
-            job_id = self._create(plan)
+            job_id = self._create(plan, webhook)
         submitted = 0
         try:
             if on_created is not None:
@@ -299,11 +309,11 @@ class Client:
             )
         return chunk
 
-    def _create(self, plan: Plan) -> str:
+    def _create(self, plan: Plan, webhook: str | None) -> str:
         while True:
             job_id = job_name(datetime.now(UTC), secrets.token_hex(4))
             with suppress(JobClosed):  # the name is taken
-                self._ledger.create_job(job_id, plan.options, plan.queue)
+                self._ledger.create_job(job_id, plan.options, plan.queue, webhook)
                 return job_id
 
     def _add(self, job_id: str, chunk: Sequence[ImageRef], plan: Plan) -> None:

@@ -30,6 +30,7 @@ from contract.settings import Settings
 from contract.submission import Plan, chunked, plan_job
 from contract.submissions import Submissions
 from contract.submit_message import SUBMIT_TASK, Submission, SubmitMessage
+from contract.webhooks import check_webhook
 from workers.celery_call import Call, flaw_of_extras, read_call
 
 logger = get_logger(__name__)
@@ -101,7 +102,7 @@ class Submitter:
             return f"job {message.job}: accepted before"
         begun = there if there is not None and there.options is not None else self._begin(call, message)
         refs, plan = message.refs(), _plan_of(begun)
-        self._create(message.job, plan)
+        self._create(message.job, plan, None if message.webhook is None else message.webhook.url)
         try:
             self._queue(message.job, refs, plan)
         except JobClosed:
@@ -118,6 +119,8 @@ class Submitter:
     def _begin(self, call: Call, message: SubmitMessage) -> Submission:
         self._check_references(message)
         self._prolong_uploads(message.refs())
+        if message.webhook is not None:
+            check_webhook(message.webhook.url, self._settings.webhook_policy)
         images = len(message.images)
         plan = plan_job(
             self._registry.model(message.model.strip()),
@@ -161,9 +164,9 @@ class Submitter:
                 "upload it again"
             )
 
-    def _create(self, job: str, plan: Plan) -> None:
+    def _create(self, job: str, plan: Plan, webhook: str | None) -> None:
         try:
-            self._ledger.create_job(job, plan.options, plan.queue)
+            self._ledger.create_job(job, plan.options, plan.queue, webhook)
         except JobClosed as error:
             raise JobClosed(f"{error}: give each job an id of its own") from None
 

@@ -1,7 +1,8 @@
 """Which routers, middlewares and error handlers make up the application."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from importlib.metadata import version
 from typing import Any, Final
@@ -33,6 +34,8 @@ from producer.gateway.large_bodies import LargeBodies
 from producer.gateway.limits import Limits, RequestLimit
 from producer.gateway.request_id import RequestId
 from producer.gateway.schemas import request_schemas
+from producer.webhooks.deliverer import Deliverer, Timing
+from producer.webhooks.secrets_file import HostSecrets
 
 _ABOUT: Final = """\
 Object detection over a fleet of CPU machines. Submit a job, read its results as they complete.
@@ -53,15 +56,38 @@ _ROUTERS: Final = (
 )
 
 
+@asynccontextmanager
+async def _delivering(backend: Backend, secrets: Sequence[HostSecrets], timing: Timing | None) -> AsyncIterator[None]:
+    if not secrets:
+        yield
+        return
+    counters = backend.counters
+
+    def count(outcome: str) -> None:
+        counters.webhooks.labels(outcome).inc()
+
+    deliverer = Deliverer(backend.ledger, backend.settings, secrets, timing, count)
+    task = asyncio.create_task(deliverer.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
 def create_app(
     settings: Settings,
     limits: Limits | None = None,
     api_keys: Sequence[ApiKey] | KeyFile = (),
     store: Callable[[bytes], str] | None = None,
+    webhook_secrets: Sequence[HostSecrets] = (),
+    timing: Timing | None = None,
 ) -> FastAPI:
     """The application; connects to Redis when it is first asked something. Without `api_keys` everybody may ask.
 
     `store` keeps the bytes of an image for the workers and gives its reference; None: as the producer's Client does.
+    Webhooks are delivered, in this `timing`, where there are `webhook_secrets`.
     """
     limits = limits or Limits()
     backend = Backend.of(settings, limits, store)
@@ -69,8 +95,11 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         to_thread.current_default_thread_limiter().total_tokens = limits.threads
-        yield
-        backend.close()
+        try:
+            async with _delivering(backend, webhook_secrets, timing):
+                yield
+        finally:
+            backend.close()
 
     app = FastAPI(title="Vedette", version=version("vedette"), description=_ABOUT, lifespan=lifespan)
     app.state.backend = backend

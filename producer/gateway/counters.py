@@ -31,6 +31,10 @@ class Counters:
         self.images = Counter("vedette_gateway_images", "Images submitted", registry=self.registry)
         self.streams = Gauge("vedette_gateway_streams", "Streams that are open", registry=self.registry)
 
+        self.webhooks = Counter(
+            "vedette_gateway_webhooks", "Attempts at telling the end of a job", ["outcome"], registry=self.registry
+        )
+
     def submitted(self, images: int) -> None:
         self.jobs.inc()
         self.images.inc(images)

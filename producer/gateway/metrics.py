@@ -5,6 +5,7 @@ vedette_gateway_response_seconds{route}                until the answer began; a
 vedette_gateway_jobs_total, vedette_gateway_images_total    submitted
 vedette_gateway_streams                                open now
 vedette_gateway_keys_file_ok                           0: the file of API keys is broken, and those of before count
+vedette_gateway_webhooks_total{outcome}                attempts of this gateway: delivered, again (later), given_up
 """
 
 from typing import Final

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Self
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import models_json_schema
 
-from contract.ledger import JobState, JobStatus
+from contract.ledger import JobState, JobStatus, WebhookStatus
 from contract.model_spec import ModelSpec
 from contract.queues import queue_name
 from contract.registry import Advert
@@ -29,6 +29,12 @@ class NamedImage(Input):
     uri: str = Field(min_length=1, examples=["/images/plate-01.png"])
 
 
+class Webhook(Input):
+    """Who is told when the job has ended. Its host must be among VEDETTE_WEBHOOK_HOSTS."""
+
+    url: str = Field(min_length=1, examples=["https://hooks.example.org/vedette"])
+
+
 class JobSettings(Input):
     """What is to be done with the images of a job."""
 
@@ -44,11 +50,13 @@ class JobSettings(Input):
     max_failure_rate: float | None = Field(
         None, ge=0, le=1, description="The job is stopped when more than this share of its images has failed"
     )
+    webhook: Webhook | None = Field(None, description="Who is told when the job has ended")
 
     @property
     def options(self) -> dict[str, Any]:
         """As `Client.submit` takes them."""
-        return {name: getattr(self, name) for name in JobSettings.model_fields}
+        given = {name: getattr(self, name) for name in JobSettings.model_fields}
+        return {**given, "webhook": None if self.webhook is None else self.webhook.url}
 
 
 class JobRequest(JobSettings):
@@ -86,6 +94,7 @@ class JobView(BaseModel):
     failed: int
     created: datetime
     finished: datetime | None
+    webhook: WebhookStatus | None = Field(description="Whether the job's webhook was told; null: it has none")
 
     @classmethod
     def of(cls, status: JobStatus) -> Self:

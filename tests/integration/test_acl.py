@@ -1,6 +1,6 @@
 """The Redis users of docs/operations.md, section Access: each can do its job, and not that of the others."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -15,10 +15,14 @@ from contract.submit_message import SUBMIT_TASK
 from producer import Client, InvalidArgument
 from producer.fleet import read_facts
 from producer.gateway.api_keys import ApiKey, digest
+from producer.webhooks.deliverer import Timing
+from producer.webhooks.secrets_file import HostSecrets
 from tests.support.builders import advert, found, not_processed, spec
 from tests.support.gateway import PlayedWorker, running_gateway
 from tests.support.images import encode, scene
 from tests.support.recipes import access_recipes, make_users, url_of
+from tests.support.wait import wait_until
+from tests.support.web import Answer, web
 
 pytestmark = pytest.mark.integration
 
@@ -150,6 +154,39 @@ def test_a_gateway_is_a_producer(settings, registry, redis_client):
         empty = [asked_for, ("images", ("b.jpg", b"b")), ("images", ("c.jpg", b""))]
         assert http.post("/v1/jobs", files=empty).status_code == 422  # and takes b.jpg back
         assert http.post("/v1/jobs", json={**asked, "model": "nobody"}, headers=again).status_code >= 400
+
+    assert denied(redis_client) == []
+
+
+@pytest.mark.usefixtures("fleet")
+def test_webhooks_are_submitted_by_a_producer_ended_by_a_worker_and_told_by_a_gateway(
+    settings, redis_client, connection
+):
+    # Given the sides as their users, and a receiver that wants no more after the first word
+    guarded = {
+        user: settings.model_copy(update={"redis_url": url_of(user, settings.redis_url)})
+        for user in ("producer", "worker")
+    }
+    with web(first=[Answer(status=500), Answer(status=204), Answer(status=410)]) as receiver:
+        hosts = {"webhook_hosts": (f"127.0.0.1:{receiver.port}",), "webhook_private": ("127.0.0.1/32",)}
+        as_producer, url = guarded["producer"].model_copy(update=hosts), f"http://127.0.0.1:{receiver.port}/"
+        quick = Timing(poll_s=0.05, first_pause=timedelta(seconds=0.1))
+        secrets = (HostSecrets(secrets=("whsec_" + "a" * 32,)),)
+        with Client(settings=as_producer) as producer:
+            done = producer.submit(["/in/a.jpg", "/in/bad.jpg"], "defects-small", webhook=url)
+            cancelled = producer.submit(["/in/b.jpg"], "defects-small", webhook=url)
+            worker = Ledger(connection("worker"), settings)
+            work(worker, done)
+            with running_gateway(as_producer, webhook_secrets=secrets, timing=quick):
+                wait_until(lambda: done.status().webhook.state == "delivered", that="the end is told")
+                cancelled.cancel()
+                wait_until(lambda: cancelled.status().webhook.state == "given_up", that="the other is given up")
+            producer.retry_dead(done.id)
+            assert done.status().webhook.state == "waiting"
+            # And a worker submits for those who send messages
+            worker.create_job("by-message", worker.options(done.id), QUEUE, url)
+    with Client(url_of("monitor", settings.redis_url), settings=settings) as monitor:
+        assert monitor.job(cancelled.id).status().webhook.attempts == 1
 
     assert denied(redis_client) == []
 

@@ -58,6 +58,7 @@ Images: TypeAlias = Sequence[tuple[str, str | Path]]
     metavar="R",
     help="Stop the job once more than this share of its images has failed, such as 0.2.",
 )
+@click.option("--webhook", metavar="URL", help="Address that a gateway tells when the job has ended.")
 @click.option("--detach", is_flag=True, help="Print the job's id and leave, instead of following it.")
 @click.pass_obj
 def detect(
@@ -73,6 +74,7 @@ def detect(
     allow_waiting: bool,
     allow_degraded: bool,
     max_failure_rate: float | None,
+    webhook: str | None,
     detach: bool,
 ) -> int:
     """Detect objects in images: folders, globs, files.
@@ -93,7 +95,10 @@ def detect(
     with session.client() as client:
         with _told_of_interruption():
             given = _uploaded(client, images) if upload else images
-            job = client.submit(given, model, batch_size, min_score, allow_waiting, allow_degraded, max_failure_rate)
+            job = client.submit(
+                *(given, model, batch_size, min_score, allow_waiting, allow_degraded, max_failure_rate),
+                webhook=webhook,
+            )
         if detach:
             click.echo(job.id)
             return 0

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import click
 
-from contract.ledger import JobStatus
+from contract.ledger import JobStatus, WebhookStatus
 from vedette.session import Session
 from vedette.waiting import why_waiting
 
@@ -40,7 +40,20 @@ def status_lines(status: JobStatus) -> list[tuple[str, str]]:
     ]
     if status.finished is not None:
         lines.append(("finished", _shown(status.finished)))
+    if status.webhook is not None:
+        lines.append(("webhook", webhook_line(status.webhook)))
     return lines
+
+
+def webhook_line(webhook: WebhookStatus) -> str:
+    line = f"{webhook.state.replace('_', ' ')}: {webhook.url}"
+    if webhook.attempts:
+        line += f", {webhook.attempts} attempt{'s' if webhook.attempts > 1 else ''}"
+    if webhook.last_error is not None and webhook.state != "delivered":
+        line += f", the last: {webhook.last_error}"
+    if webhook.state == "unattended":
+        line += "; no gateway lives that delivers: start `vedette gateway` with VEDETTE_WEBHOOK_SECRETS_FILE"
+    return line
 
 
 def _shown(moment: datetime) -> str:

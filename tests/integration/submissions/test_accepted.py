@@ -203,3 +203,16 @@ def test_what_is_left_behind_is_documented_and_has_a_lifetime(send, answer, redi
     assert {key for key in left if not any(pattern.fullmatch(key) for pattern in patterns)} == set()
     assert keys.submission("j2") in left
     assert [key for key in left if redis_client.ttl(key) < 0] == []
+
+
+@pytest.mark.usefixtures("fleet")
+def test_who_is_to_be_told_of_the_end(send, app, ledger, registry, submissions, settings):
+    opened = settings.model_copy(update={"webhook_hosts": ("hooks.example",)})
+    send(webhook={"url": "https://hooks.example/in?token=x"})
+
+    Submitter(app, ledger, registry, submissions, opened).answer(submissions.oldest())
+
+    assert submissions.get("j1").state == "accepted"
+    ledger.cancel_job("j1")
+    (notice,) = ledger.take_notices(1, settings.lease)
+    assert (notice.job, notice.url) == ("j1", "https://hooks.example/in?token=x")

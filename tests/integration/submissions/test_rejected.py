@@ -53,6 +53,11 @@ QUEUE = "detect.any.512m"
         ({"min_score": float("nan")}, "message_invalid", "min_score"),
         ({"allow_waiting": 1}, "message_invalid", "allow_waiting"),
         ({"\ud800": 1}, "message_invalid", "\\ud800"),
+        ({"webhook": {"url": "https://host/"}}, "webhook_refused", "is refused (host)"),
+        ({"webhook": {"url": "file:///etc/passwd"}}, "webhook_refused", "is refused (scheme)"),
+        ({"webhook": "https://host/"}, "message_invalid", "webhook"),
+        ({"webhook": {"url": ""}}, "message_invalid", "webhook.url"),
+        ({"webhook": {"url": "https://host/", "secret": "x"}}, "message_invalid", "webhook.secret"),
         ({"priority": 3}, "message_invalid", "priority"),
     ],
 )

@@ -63,6 +63,7 @@ class PlayedClient:
         self.played_job = PlayedJob([])
         self.error: BaseException | None = None
         self.submitted: tuple[Any, ...] = ()
+        self.webhook: str | None = None
         self.specs: list[ModelSpec] = []
         self.adverts: list[Advert] = []
 
@@ -72,10 +73,10 @@ class PlayedClient:
     def __exit__(self, *_: object) -> None:
         return None
 
-    def submit(self, *arguments: Any) -> PlayedJob:
+    def submit(self, *arguments: Any, webhook: str | None = None) -> PlayedJob:
         if self.error is not None:
             raise self.error
-        self.submitted = arguments
+        self.submitted, self.webhook = arguments, webhook
         return self.played_job
 
     def upload(self, image: Path) -> str:
@@ -191,6 +192,12 @@ def test_detach_prints_the_jobs_id_alone(client: PlayedClient) -> None:
     assert (result.exit_code, result.stdout) == (0, "job-1\n")
     assert client.submitted[4] is True  # allow_waiting
     assert not Path("vedette-out").exists()
+
+
+def test_who_is_to_be_told_of_the_end(client: PlayedClient) -> None:
+    vedette("detect", "photos", "--model", "defects-small", "--detach", "--webhook", "https://hooks.example.org/")
+
+    assert client.webhook == "https://hooks.example.org/"
 
 
 def test_annotate(client: PlayedClient) -> None:
