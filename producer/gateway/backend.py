@@ -54,6 +54,8 @@ class Backend:
     streams: CapacityLimiter = field(init=False)
     #: Threads of bodies that are read as they come.
     submissions: CapacityLimiter = field(init=False)
+    #: One at a time: it holds the interpreter anyway, and of 16 MiB of lists it makes half a GiB.
+    parsing: CapacityLimiter = field(init=False)
     #: Images of requests that are being answered, by model. On the event loop only.
     in_flight: Counter[str] = field(default_factory=Counter, init=False)
     watcher: Watcher = field(init=False)
@@ -85,6 +87,7 @@ class Backend:
         self.counters.registry.register(FleetCollector(self._scraped, self.settings))
         self.streams = CapacityLimiter(self.limits.streams)
         self.submissions = CapacityLimiter(self.limits.submissions)
+        self.parsing = CapacityLimiter(1)
         self.watcher = Watcher(self.states)
 
     def status(self, job_id: str) -> JobStatus:

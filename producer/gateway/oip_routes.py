@@ -1,42 +1,42 @@
 """The Open Inference Protocol's paths (v2): clients of KServe, Triton and others work with another base URL."""
 
+from functools import partial
 from importlib.metadata import version as version_of
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from contract.errors import NoCapableWorker
+from contract.registry import serves
 from producer.errors import InvalidArgument
 from producer.gateway import oip, threads
-from producer.gateway.access import Caller
 from producer.gateway.backend import Asked
-from producer.gateway.detect import DeadlineS
 from producer.gateway.errors import their_answers
 from producer.gateway.health import ask_redis
+from producer.gateway.oip_request import inference_of
 from producer.gateway.schemas import json_body
-from producer.gateway.tf_routes import (
-    DEADLINE_S,
-    ModelName,
-    Version,
-    inferred_of,
-    reference,
-    versions_of,
-)
-from producer.polling import Deadline
+from producer.gateway.tf_serving import INPUT
+from producer.gateway.their_paths import Asking, ModelName, Version, reference, versions_of
 
 router: Final = APIRouter(prefix="/v2", tags=["Open Inference Protocol"])
 
 _HEADER_LENGTH: Final = "Inference-Header-Content-Length"
+_DIGITS_MAX: Final = 15
+_EXTENSIONS: Final = ["binary_tensor_data", "model_configuration"]
 _BODY: Final = json_body(
     {"type": "object", "properties": {"inputs": {"type": "array", "minItems": 1}}, "required": ["inputs"]},
-    {"inputs": [{"name": oip.INPUT, "datatype": "BYTES", "shape": [1], "data": ["/9j/4AAQSkZJRg=="]}]},
+    {"inputs": [{"name": INPUT, "datatype": "BYTES", "shape": [1], "data": ["/9j/4AAQSkZJRg=="]}]},
 )
 
 
 @router.get("", summary="This server")
 def server() -> dict[str, Any]:
-    return {"name": "vedette", "version": version_of("vedette"), "extensions": ["binary_tensor_data"]}
+    return {
+        "name": "vedette",
+        "version": version_of("vedette"),
+        "extensions": ["binary_tensor_data", "model_configuration"],
+    }
 
 
 @router.get("/health/live", summary="Whether this process answers")
@@ -66,6 +66,28 @@ def model_ready(model: ModelName, asked: Asked, version: Version | None = None) 
     return {"name": model, "ready": True}
 
 
+@router.get("/models/{model}/config", responses=their_answers(), summary="The same in Triton's words")
+@router.get("/models/{model}/versions/{version}/config", responses=their_answers(), summary="The same of one version")
+def config(model: ModelName, asked: Asked, version: Version | None = None) -> dict[str, Any]:
+    return oip.config(asked.client.model(reference(model, version)))
+
+
+@router.post(
+    "/repository/index", responses=their_answers(), summary="All models, and whether a live worker can run them"
+)
+def index(asked: Asked) -> list[dict[str, str]]:
+    fleet = asked.client.fleet()
+    return [
+        {
+            "name": spec.name,
+            "version": spec.version,
+            "state": "READY" if any(serves(advert, spec.needs) for advert in fleet) else "UNAVAILABLE",
+            "reason": "",
+        }
+        for spec in asked.client.models()
+    ]
+
+
 @router.post("/models/{model}/infer", responses=their_answers(), openapi_extra=_BODY, summary="Detections of images")
 @router.post(
     "/models/{model}/versions/{version}/infer",
@@ -73,25 +95,22 @@ def model_ready(model: ModelName, asked: Asked, version: Version | None = None) 
     openapi_extra=_BODY,
     summary="Detections by one version",
 )
-async def infer(
-    http: Request,
-    model: ModelName,
-    asked: Asked,
-    caller: Caller,
-    version: Version | None = None,
-    deadline_s: DeadlineS = DEADLINE_S,
-) -> Response:
-    """One input of datatype BYTES, encoded images: base64, or raw bytes after the JSON. Outputs are as JSON."""
-    images, request = oip.images_of(await http.body(), _header_bytes(http))
-    spec = await threads.call(lambda: asked.client.model(reference(model, version)))
-    results = await inferred_of(http, asked, caller, images, spec.ref, Deadline(deadline_s))
-    return JSONResponse(oip.answer(spec, results, request))
+async def infer(asking: Asking) -> Response:
+    """One input: BYTES, encoded images, or UINT8, pixels; in the JSON, or raw after it. Outputs likewise."""
+    header_bytes = _header_bytes(asking.http)
+    request = await asking.read(partial(inference_of, header_bytes=header_bytes))
+    spec = await threads.call(lambda: asking.asked.client.model(asking.reference))
+    results = await asking.results(request.images, spec.ref)
+    body, json_bytes = oip.answer(spec, results, request)
+    if json_bytes is None:
+        return Response(body, media_type="application/json")
+    return Response(body, headers={_HEADER_LENGTH: str(json_bytes)}, media_type="application/octet-stream")
 
 
 def _header_bytes(http: Request) -> int | None:
     told = http.headers.get(_HEADER_LENGTH)
     if told is None:
         return None
-    if not told.isdecimal():
+    if not told.isdecimal() or len(told) > _DIGITS_MAX:
         raise InvalidArgument(f"{_HEADER_LENGTH}: {told!r:.40}; expected a number of bytes")
     return int(told)

@@ -3,33 +3,21 @@
 Errors are `{"error": "…"}` there (`errors.answer_to`), as its clients read them, and have our `code` beside that.
 """
 
-from functools import partial
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Path
 from starlette.responses import JSONResponse, Response
 
 from contract.errors import ModelUnknown
-from contract.messages import ImageResult
-from contract.registry import serves
-from producer.gateway import tf_serving, threads
-from producer.gateway.access import Caller
-from producer.gateway.api_keys import ApiKey
-from producer.gateway.backend import Asked, Backend
-from producer.gateway.detect import DeadlineS
-from producer.gateway.errors import ImageFailed, parsed_json, their_answers
-from producer.gateway.inference import Wanted, inferred
-from producer.gateway.large_bodies import let_go
-from producer.gateway.schemas import NamedImage, json_body
-from producer.polling import Deadline
+from producer.gateway import tf_serving
+from producer.gateway.backend import Asked
+from producer.gateway.errors import parsed_json, their_answers
+from producer.gateway.schemas import json_body
+from producer.gateway.their_paths import Asking, ModelName, Version, versions_of
 
 router: Final = APIRouter(prefix="/v1/models", tags=["TensorFlow Serving"])
 
-#: Clients of other servers name no deadline.
-DEADLINE_S: Final = 60.0
-ModelName = Annotated[str, Path(max_length=64)]
-Version = Annotated[str, Path(max_length=32)]
-
+Label = Annotated[str, Path(max_length=64)]
 _BODY: Final = json_body(
     {"type": "object", "properties": {"instances": {"type": "array", "minItems": 1}}, "required": ["instances"]},
     {"instances": [{"b64": "/9j/4AAQSkZJRg=="}]},
@@ -42,6 +30,13 @@ def state(model: ModelName, asked: Asked, version: Version | None = None) -> dic
     return tf_serving.model_status(versions_of(asked, model, version))
 
 
+@router.get("/{model}/metadata", responses=their_answers(), summary="A model's signature")
+@router.get("/{model}/versions/{version}/metadata", responses=their_answers(), summary="The same of one version")
+def metadata(model: ModelName, asked: Asked, version: Version | None = None) -> dict[str, Any]:
+    (latest, _), *_ = versions_of(asked, model, version)
+    return tf_serving.metadata(model, latest)
+
+
 @router.post("/{model}:predict", responses=their_answers(), openapi_extra=_BODY, summary="Detections of images")
 @router.post(
     "/{model}/versions/{version}:predict",
@@ -49,46 +44,21 @@ def state(model: ModelName, asked: Asked, version: Version | None = None) -> dic
     openapi_extra=_BODY,
     summary="Detections by one version",
 )
-async def predict(
-    http: Request,
-    model: ModelName,
-    asked: Asked,
-    caller: Caller,
-    version: Version | None = None,
-    deadline_s: DeadlineS = DEADLINE_S,
-) -> Response:
-    """`instances` or `inputs` of `{"b64": …}`, encoded images; all that the model detects comes back."""
-    images, columnar = tf_serving.instances_of(parsed_json(await http.body()))
-    results = await inferred_of(http, asked, caller, images, reference(model, version), Deadline(deadline_s))
+async def predict(asking: Asking) -> Response:
+    """`instances` or `inputs`: encoded images as `{"b64": …}`, or pixels as [height][width][3]. All that the model
+    detects comes back.
+    """
+    images, columnar = await asking.read(lambda body: tf_serving.instances_of(parsed_json(body)))
+    results = await asking.results(images, asking.reference)
     return JSONResponse(tf_serving.answer(results, columnar=columnar))
 
 
-def reference(model: str, version: str | None) -> str:
-    return model if version is None else f"{model}@{version}"
-
-
-def versions_of(asked: Backend, model: str, version: str | None = None) -> list[tuple[str, bool]]:
-    """(version, whether a live worker can run it), the latest first; ModelUnknown when there is none."""
-    specs = [spec for spec in asked.client.models() if spec.name == model and version in (None, spec.version)]
-    if not specs:
-        raise ModelUnknown(f"unknown model {reference(model, version)!r}")
-    fleet = asked.client.fleet()
-    return [(spec.version, any(serves(advert, spec.needs) for advert in fleet)) for spec in reversed(specs)]
-
-
-async def inferred_of(
-    http: Request, asked: Backend, caller: ApiKey | None, images: list[bytes], model: str, deadline: Deadline
-) -> list[ImageResult]:
-    """Of images that were sent; the first failed one is an error. Everything that the model says: callers choose."""
-    asked.check_uploads()
-    named = [
-        NamedImage(name=str(place), uri=await threads.call(partial(asked.store_upload, image)))
-        for place, image in enumerate(images)
-    ]
-    images.clear()
-    let_go(http)
-    results = await inferred(http, asked, caller, Wanted(named, model, min_score=0.0), deadline)
-    for place, result in enumerate(results):
-        if result.failure is not None:
-            raise ImageFailed(result.failure, f"image {place}: ")
-    return results
+@router.get("/{model}/labels/{label}", include_in_schema=False)
+@router.get("/{model}/labels/{label}/metadata", include_in_schema=False)
+@router.post("/{model}/labels/{label}:predict", include_in_schema=False)
+def labelled(model: ModelName, label: Label, asked: Asked) -> None:
+    versions = ", ".join(version for version, _ in versions_of(asked, model))
+    raise ModelUnknown(
+        f"no version of {model!r} is labelled {label!r}, for versions have no labels here; leave it out for the latest "
+        f"one, or name it: /v1/models/{model}/versions/… ({versions})"
+    )

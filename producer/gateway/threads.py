@@ -9,9 +9,9 @@ from anyio import CapacityLimiter, to_thread
 Answer = TypeVar("Answer")
 
 
-async def call(function: Callable[[], Answer]) -> Answer:
-    """`function()` in one of the threads that `def` endpoints use too."""
-    return await to_thread.run_sync(function)
+async def call(function: Callable[[], Answer], limiter: CapacityLimiter | None = None) -> Answer:
+    """`function()` in one of the threads that `def` endpoints use too, or in one of `limiter`."""
+    return await to_thread.run_sync(function, limiter=limiter)
 
 
 async def each(items: Iterator[Answer], limiter: CapacityLimiter) -> AsyncIterator[Answer]:

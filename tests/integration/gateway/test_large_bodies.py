@@ -2,7 +2,6 @@
 
 import socket
 import threading
-import time
 from collections.abc import Iterator
 
 import httpx
@@ -57,8 +56,8 @@ def test_an_image_that_only_waits_for_its_result_holds_no_place(http: httpx.Clie
     threads = [threading.Thread(target=send) for _ in range(3)]
     for thread in threads:
         thread.start()
-    wait_until(lambda: jobs_told(http) == 3, that="all three are with the worker")
-    time.sleep(0.1)
+    wait_until(lambda: jobs_told(http) == 3, that="all three are submitted")
+    assert answers == [], "and none of them is answered, which would give its place back"
     worker.may_go_on.set()
     for thread in threads:
         thread.join()

@@ -80,6 +80,7 @@ def test_tf_servings_status(http: httpx.Client, registry: Registry) -> None:
         ("/v1/models/nobody:predict", {"instances": [{"b64": b64(JPEG)}]}, 404, "model_unknown"),
         ("/v1/models/defects-small/versions/9:predict", {"instances": [{"b64": b64(JPEG)}]}, 404, "model_unknown"),
         ("/v1/models/defects-small:predict", {"instances": [[[1, 2, 3]]]}, 422, "invalid_argument"),
+        ("/v1/models/defects-small/labels/canary:predict", {"instances": [{"b64": b64(JPEG)}]}, 404, "model_unknown"),
         ("/v1/models/defects-small:predict", {"instances": [{"b64": b64(b"none")}]}, 422, "image_missing"),
         (
             "/v2/models/nobody/infer",
@@ -103,6 +104,57 @@ def test_errors_are_as_their_clients_read_them(
 
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert set(answer.json()) == {"error", "code"}
+
+
+@pytest.mark.usefixtures("fleet")
+def test_what_a_model_takes_and_gives(http: httpx.Client) -> None:
+    told = http.get("/v1/models/defects-small/metadata").json()
+    assert told["model_spec"] == {"name": "defects-small", "signature_name": "", "version": "1"}
+    assert http.get("/v1/models/defects-small/versions/1/metadata").json() == told
+    assert http.get("/v2/models/defects-small/versions/1/config").json()["max_batch_size"] == 0
+    assert http.get("/v2/models/defects-small/config").json()["name"] == "defects-small"
+    for path in (
+        "/v1/models/nobody/metadata",
+        "/v2/models/nobody/config",
+        "/v1/models/defects-small/versions/2/metadata",
+    ):
+        assert http.get(path).json()["code"] == "model_unknown"
+
+
+@pytest.mark.usefixtures("fleet")
+def test_a_label_of_a_version_is_refused_with_what_there_is(http: httpx.Client) -> None:
+    for path in ("/v1/models/defects-small/labels/stable", "/v1/models/defects-small/labels/stable/metadata"):
+        answer = http.get(path)
+        assert (answer.status_code, answer.json()["code"]) == (404, "model_unknown")
+        assert "no version of 'defects-small' is labelled 'stable'" in answer.json()["error"]
+
+
+def test_the_index_says_what_can_be_run(http: httpx.Client, registry: Registry) -> None:
+    registry.publish_model(spec(version="1"))
+    registry.publish_model(spec(version="2", base="3g"))
+    registry.publish_advert(advert(memory="1g"))
+
+    states = {entry["version"]: entry["state"] for entry in http.post("/v2/repository/index", json={}).json()}
+
+    assert states == {"1": "READY", "2": "UNAVAILABLE"}
+
+
+def test_pixels_are_kept_as_a_file_that_workers_read(
+    http: httpx.Client, worker: PlayedWorker, kept: dict[str, bytes]
+) -> None:
+    answer = http.post("/v1/models/defects-small:predict", json={"instances": [[[[1, 2, 3]]]]})
+
+    assert answer.status_code == 200, answer.text
+    assert [kept[image.uri] for image in worker.seen] == [b"P6\n1 1\n255\n\x01\x02\x03"]
+
+
+@pytest.mark.usefixtures("worker")
+@pytest.mark.parametrize("length", ["", "-1", "1e3", "9" * 5000])
+def test_a_length_that_is_none(http: httpx.Client, length: str) -> None:
+    answer = http.post("/v2/models/defects-small/infer", headers={"Inference-Header-Content-Length": length}, json={})
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_argument")
+    assert "Inference-Header-Content-Length" in answer.json()["error"]
 
 
 @pytest.mark.usefixtures("worker")

@@ -7,7 +7,7 @@ import pytest
 
 from contract.messages import Detection, ImageResult
 from producer.errors import InvalidArgument
-from producer.gateway.tf_serving import answer, instances_of, model_status, prediction
+from producer.gateway.tf_serving import answer, instances_of, metadata, model_status, prediction
 from tests.support.builders import found
 
 A, B = ({"b64": base64.b64encode(content).decode()} for content in (b"first", b"second"))
@@ -29,6 +29,22 @@ def test_every_way_to_send_encoded_images(body: Any, images: list[bytes], column
     assert instances_of(body) == (images, columnar)
 
 
+PIXELS, FILE = [[[1, 2, 3], [4, 5, 6]]], b"P6\n2 1\n255\n\x01\x02\x03\x04\x05\x06"
+
+
+@pytest.mark.parametrize(
+    ("body", "images"),
+    [
+        ({"instances": [PIXELS]}, [FILE]),
+        ({"instances": [{"input_tensor": PIXELS}, A]}, [FILE, b"first"]),
+        ({"inputs": [PIXELS, PIXELS]}, [FILE, FILE]),
+        ({"inputs": {"input_tensor": [PIXELS]}}, [FILE]),
+    ],
+)
+def test_every_way_to_send_pixels(body: Any, images: list[bytes]) -> None:
+    assert instances_of(body)[0] == images
+
+
 @pytest.mark.parametrize(
     ("body", "says"),
     [
@@ -37,7 +53,10 @@ def test_every_way_to_send_encoded_images(body: Any, images: list[bytes], column
         ({"instances": [A], "inputs": [A]}, "either"),
         ({"instances": []}, "one or more"),
         ({"instances": "b64"}, "list"),
-        ({"instances": [[[0, 0, 0]]]}, "instance 0: expected an encoded image"),
+        ({"instances": [7]}, "instance 0: expected an encoded image"),
+        ({"instances": [[[0, 0, 0]]]}, "instance 0: expected pixels"),
+        ({"instances": [A, [[[0, 0, 0.5]]]]}, "instance 1: expected pixels"),
+        ({"inputs": [[[0, 0, 0]]]}, "instance 0: expected pixels"),
         ({"instances": [A, {"b64": "not base64!"}]}, "instance 1: 'not base64!' is not base64"),
         ({"instances": [{"b64": 7}]}, "instance 0"),
         ({"instances": [{"image_bytes": A, "score": 1}]}, "instance 0"),
@@ -96,3 +115,16 @@ def test_model_status() -> None:
 
     assert latest == {"version": "2", "state": "AVAILABLE", "status": {"error_code": "OK", "error_message": ""}}
     assert (before["version"], before["state"]) == ("1", "UNKNOWN")
+
+
+def test_metadata() -> None:
+    told = metadata("defects-small", "2")
+
+    assert told["model_spec"] == {"name": "defects-small", "signature_name": "", "version": "2"}
+    signature = told["metadata"]["signature_def"]["signature_def"]["serving_default"]
+    assert signature["inputs"]["image_bytes"]["dtype"] == "DT_STRING"
+    assert [side["size"] for side in signature["outputs"]["detection_boxes"]["tensor_shape"]["dim"]] == [
+        "-1",
+        "-1",
+        "4",
+    ]
