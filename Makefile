@@ -50,7 +50,7 @@ lint: .venv/.installed-dev ## Check style, types, who imports whom, and docker-c
 bench: .venv/.installed-dev ## Run the benchmarks
 	@if [ -f benchmarks/__main__.py ]; then $(BIN)/python -m benchmarks $(ARGS); else echo "There are no benchmarks yet."; fi
 
-bench-gateway: .venv/.installed-dev ## Ask the gateway from CLIENTS=200 at once for SECONDS=600; prints p50, p99 and its memory
+bench-gateway: .venv/.installed-dev ## Ask the gateway from CLIENTS=200 at once for SECONDS=600; prints answers, p50, p99 and its memory
 	$(BIN)/python -m benchmarks.gateway --clients $(CLIENTS) --seconds $(SECONDS) $(ARGS)
 
 clean: ## Remove what the other verbs made, except .venv

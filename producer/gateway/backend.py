@@ -1,6 +1,6 @@
 """What the routers ask: the producer's Client, the ledger for what a Client does not show, the limits."""
 
-from collections import Counter
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +26,7 @@ from producer.gateway.counters import Counters
 from producer.gateway.errors import TooManyStreams, UploadsOff
 from producer.gateway.fresh import Fresh
 from producer.gateway.limits import Limits
+from producer.gateway.pace import Pace
 from producer.gateway.watcher import Watcher
 from producer.metrics import FleetCollector
 from producer.outage import answering
@@ -56,8 +57,8 @@ class Backend:
     submissions: CapacityLimiter = field(init=False)
     #: One at a time: it holds the interpreter anyway, and of 16 MiB of lists it makes half a GiB.
     parsing: CapacityLimiter = field(init=False)
-    #: Images of requests that are being answered, by model. On the event loop only.
-    in_flight: Counter[str] = field(default_factory=Counter, init=False)
+    #: By model; of those that there are, not of names that somebody makes up.
+    _paces: dict[str, Pace] = field(default_factory=dict, init=False)
     watcher: Watcher = field(init=False)
     _open_streams: int = field(default=0, init=False)
     _scraped: redis.Redis = field(init=False)
@@ -132,6 +133,9 @@ class Backend:
                 return read_facts(Registry(self.redis, self.settings), self.ledger)
 
         return self._facts.get("", find)
+
+    def pace(self, spec: ModelSpec) -> Pace:
+        return self._paces.setdefault(spec.ref, Pace(time.monotonic()))
 
     @property
     def takes_uploads(self) -> bool:

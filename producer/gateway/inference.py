@@ -1,5 +1,6 @@
 """Images that somebody waits for: submitted if they can be done by the deadline, given up if they were not."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -10,11 +11,13 @@ from fastapi import Request
 
 from contract.errors import JobClosed, VedetteError
 from contract.messages import ImageResult
+from contract.model_spec import ModelSpec
 from producer.gateway import threads
 from producer.gateway.api_keys import ApiKey
 from producer.gateway.backend import Backend
 from producer.gateway.errors import DeadlinePassed, QueueTooLong
 from producer.gateway.named_images import images_of
+from producer.gateway.pace import Pace
 from producer.gateway.quota import check_room, note_job
 from producer.gateway.schemas import NamedImage
 from producer.gateway.waiting_time import expected_wait_s, seconds_per_image
@@ -37,14 +40,13 @@ async def inferred(
     http: Request, asked: Backend, caller: ApiKey | None, wanted: Wanted, deadline: Deadline
 ) -> list[ImageResult]:
     """The result of each image, failed ones too, in the order given. Their job goes on in no case."""
-    asked.in_flight[wanted.model] += len(wanted.images)
+    job_id, pace = await threads.call(partial(_submit, asked, caller, wanted, deadline))
+    done = 0
     try:
-        job_id = await threads.call(partial(_submit, asked, caller, wanted, deadline))
         await _end_of(http, asked, job_id, deadline)
+        done = len(wanted.images)
     finally:
-        asked.in_flight[wanted.model] -= len(wanted.images)
-        if not asked.in_flight[wanted.model]:
-            del asked.in_flight[wanted.model]
+        pace.ended(time.monotonic(), len(wanted.images), done)
     page = await threads.call(partial(asked.page, job_id, 0, len(wanted.images)))
     found = dict(page.results)
     if len(found) < len(wanted.images):
@@ -52,28 +54,37 @@ async def inferred(
     return [found[index] for index in range(len(wanted.images))]
 
 
-def _submit(asked: Backend, caller: ApiKey | None, wanted: Wanted, deadline: Deadline) -> str:
+def _submit(asked: Backend, caller: ApiKey | None, wanted: Wanted, deadline: Deadline) -> tuple[str, Pace]:
     images = images_of(wanted.images, asked.limits)
     check_room(asked, caller, len(images))
     if deadline.over:  # many came at once, and this one had to wait for a thread
         raise DeadlinePassed(f"the gateway was busy for {deadline.timeout_s:g} s; nothing was submitted")
     spec, fleet = asked.known(wanted.model)
-    slots, image_s = slots_serving(spec.needs, fleet), seconds_per_image(spec)
-    if slots and image_s is not None:
-        # What has been admitted here may not stand in the ledger yet, or may be with a worker already.
-        before = max(asked.depth(spec).images, asked.in_flight[wanted.model] - len(images))
-        wait_s = expected_wait_s(before, slots, image_s, len(images))
-        if wait_s > deadline.left_s:
-            raise QueueTooLong(
-                f"what is queued takes {slots} slots about {wait_s:.0f} s, and the deadline is in "
-                f"{deadline.left_s:.0f} s",
-                retry_after_s=wait_s - deadline.left_s,
-            )
-    batch_size = 1 if len(images) == 1 else None
-    job = asked.client.submit(images, spec.ref, batch_size, wanted.min_score, allow_degraded=wanted.allow_degraded)
-    note_job(asked, caller, job.id)
+    slots, pace = slots_serving(spec.needs, fleet), asked.pace(spec)
+    if slots:
+        _check_wait(asked, spec, pace, slots, len(images), deadline)
+    # Before it is: whoever comes next has to know.
+    pace.sent(time.monotonic(), len(images), slots)
+    try:
+        batch_size = 1 if len(images) == 1 else None
+        job = asked.client.submit(images, spec.ref, batch_size, wanted.min_score, allow_degraded=wanted.allow_degraded)
+        note_job(asked, caller, job.id)
+    except BaseException:
+        pace.ended(time.monotonic(), len(images), done=0)
+        raise
     asked.counters.submitted(len(images))
-    return job.id
+    return job.id, pace
+
+
+def _check_wait(asked: Backend, spec: ModelSpec, pace: Pace, slots: int, images: int, deadline: Deadline) -> None:
+    """QueueTooLong when `images` would not be done by the deadline."""
+    image_s, images_per_s = seconds_per_image(spec), pace.images_per_s(time.monotonic())
+    wait_s = expected_wait_s(asked.depth(spec).images, pace.on_the_way, slots, image_s, images_per_s, images)
+    if wait_s > deadline.left_s:
+        raise QueueTooLong(
+            f"what is queued takes {slots} slots about {wait_s:.1f} s; the deadline is in {deadline.left_s:.1f} s",
+            retry_after_s=wait_s - deadline.left_s,
+        )
 
 
 async def _end_of(http: Request, asked: Backend, job_id: str, deadline: Deadline) -> None:

@@ -4,6 +4,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -128,6 +129,40 @@ def test_many_clients_at_once_are_all_answered(http: httpx.Client) -> None:
             thread.join()
 
     assert answers == [200] * 60
+
+
+def test_a_fleet_that_is_slower_than_its_profile_is_seen_as_such(
+    settings: Settings, redis_client: redis.Redis, http: httpx.Client
+) -> None:
+    # Given a profile of 1000 images/s, a worker that holds what it has, and clients that have time
+    registry = Registry(redis_client, settings.model_copy(update={"advert_lifetime": timedelta(minutes=5)}))
+    registry.publish_model(spec(throughput={"default_batch": 1, "images_per_s": {"1": 1000.0}}))
+    registry.publish_advert(advert(queues=[QUEUE]))
+    patient: list[int] = []
+
+    def wait() -> None:
+        patient.append(
+            httpx.post(f"{http.base_url}/v1/detect", params={"deadline_s": 60}, json=BODY, timeout=90).status_code
+        )
+
+    def hurry() -> int:
+        return http.post("/v1/detect", params={"deadline_s": 1}, json=BODY).status_code
+
+    with PlayedWorker(settings) as worker:
+        worker.may_go_on.clear()
+        threads = [threading.Thread(target=wait) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        # When the gateway has seen it for a while, one who has no time is told at once
+        seen: list[int] = []
+        wait_until(lambda: seen.append(hurry()) or 429 in seen, 30, that="somebody is told that the queue is too long")
+        assert set(seen[:-1]) <= {504}
+        # And when it goes on, all is as before
+        worker.may_go_on.set()
+        for thread in threads:
+            thread.join()
+        assert patient == [200] * 8
+        assert hurry() == 200
 
 
 # Uploads
