@@ -15,8 +15,7 @@ from producer.gateway.backend import Asked
 from producer.gateway.errors import their_answers
 from producer.gateway.health import ask_redis
 from producer.gateway.oip_request import inference_of
-from producer.gateway.schemas import json_body
-from producer.gateway.tf_serving import INPUT
+from producer.gateway.their_bodies import INFER
 from producer.gateway.their_paths import Asking, ModelName, Version, reference, versions_of
 
 router: Final = APIRouter(prefix="/v2", tags=["Open Inference Protocol"])
@@ -24,10 +23,6 @@ router: Final = APIRouter(prefix="/v2", tags=["Open Inference Protocol"])
 _HEADER_LENGTH: Final = "Inference-Header-Content-Length"
 _DIGITS_MAX: Final = 15
 _EXTENSIONS: Final = ["binary_tensor_data", "model_configuration"]
-_BODY: Final = json_body(
-    {"type": "object", "properties": {"inputs": {"type": "array", "minItems": 1}}, "required": ["inputs"]},
-    {"inputs": [{"name": INPUT, "datatype": "BYTES", "shape": [1], "data": ["/9j/4AAQSkZJRg=="]}]},
-)
 
 
 @router.get("", summary="This server")
@@ -88,11 +83,11 @@ def index(asked: Asked) -> list[dict[str, str]]:
     ]
 
 
-@router.post("/models/{model}/infer", responses=their_answers(), openapi_extra=_BODY, summary="Detections of images")
+@router.post("/models/{model}/infer", responses=their_answers(), openapi_extra=INFER, summary="Detections of images")
 @router.post(
     "/models/{model}/versions/{version}/infer",
     responses=their_answers(),
-    openapi_extra=_BODY,
+    openapi_extra=INFER,
     summary="Detections by one version",
 )
 async def infer(asking: Asking) -> Response:

@@ -12,16 +12,12 @@ from contract.errors import ModelUnknown
 from producer.gateway import tf_serving
 from producer.gateway.backend import Asked
 from producer.gateway.errors import parsed_json, their_answers
-from producer.gateway.schemas import json_body
+from producer.gateway.their_bodies import PREDICT
 from producer.gateway.their_paths import Asking, ModelName, Version, versions_of
 
 router: Final = APIRouter(prefix="/v1/models", tags=["TensorFlow Serving"])
 
 Label = Annotated[str, Path(max_length=64)]
-_BODY: Final = json_body(
-    {"type": "object", "properties": {"instances": {"type": "array", "minItems": 1}}, "required": ["instances"]},
-    {"instances": [{"b64": "/9j/4AAQSkZJRg=="}]},
-)
 
 
 @router.get("/{model}", responses=their_answers(), summary="State of a model's versions")
@@ -37,11 +33,11 @@ def metadata(model: ModelName, asked: Asked, version: Version | None = None) -> 
     return tf_serving.metadata(model, latest)
 
 
-@router.post("/{model}:predict", responses=their_answers(), openapi_extra=_BODY, summary="Detections of images")
+@router.post("/{model}:predict", responses=their_answers(), openapi_extra=PREDICT, summary="Detections of images")
 @router.post(
     "/{model}/versions/{version}:predict",
     responses=their_answers(),
-    openapi_extra=_BODY,
+    openapi_extra=PREDICT,
     summary="Detections by one version",
 )
 async def predict(asking: Asking) -> Response:
