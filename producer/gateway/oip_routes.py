@@ -15,7 +15,7 @@ from producer.gateway.backend import Asked
 from producer.gateway.errors import their_answers
 from producer.gateway.health import ask_redis
 from producer.gateway.oip_request import inference_of
-from producer.gateway.their_bodies import INFER
+from producer.gateway.their_bodies import INFER, INFERRED
 from producer.gateway.their_paths import Asking, ModelName, Version, reference, versions_of
 
 router: Final = APIRouter(prefix="/v2", tags=["Open Inference Protocol"])
@@ -83,10 +83,12 @@ def index(asked: Asked) -> list[dict[str, str]]:
     ]
 
 
-@router.post("/models/{model}/infer", responses=their_answers(), openapi_extra=INFER, summary="Detections of images")
+@router.post(
+    "/models/{model}/infer", responses=their_answers() | INFERRED, openapi_extra=INFER, summary="Detections of images"
+)
 @router.post(
     "/models/{model}/versions/{version}/infer",
-    responses=their_answers(),
+    responses=their_answers() | INFERRED,
     openapi_extra=INFER,
     summary="Detections by one version",
 )

@@ -12,7 +12,7 @@ from contract.errors import ModelUnknown
 from producer.gateway import tf_serving
 from producer.gateway.backend import Asked
 from producer.gateway.errors import parsed_json, their_answers
-from producer.gateway.their_bodies import PREDICT
+from producer.gateway.their_bodies import PREDICT, PREDICTED
 from producer.gateway.their_paths import Asking, ModelName, Version, versions_of
 
 router: Final = APIRouter(prefix="/v1/models", tags=["TensorFlow Serving"])
@@ -33,10 +33,12 @@ def metadata(model: ModelName, asked: Asked, version: Version | None = None) -> 
     return tf_serving.metadata(model, latest)
 
 
-@router.post("/{model}:predict", responses=their_answers(), openapi_extra=PREDICT, summary="Detections of images")
+@router.post(
+    "/{model}:predict", responses=their_answers() | PREDICTED, openapi_extra=PREDICT, summary="Detections of images"
+)
 @router.post(
     "/{model}/versions/{version}:predict",
-    responses=their_answers(),
+    responses=their_answers() | PREDICTED,
     openapi_extra=PREDICT,
     summary="Detections by one version",
 )

@@ -82,3 +82,24 @@ INFER: Final = json_body(
     },
     {"inputs": [{"name": INPUT, "datatype": "BYTES", "shape": [1], "data": [_IMAGE_B64]}]},
 )
+
+#: `infer` answers in either way.
+INFERRED: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "description": "Outputs: as JSON, or raw after it where `binary_data` or `binary_data_output` asks for that",
+        "content": {
+            "application/json": {"schema": {"type": "object", "required": ["model_name", "model_version", "outputs"]}},
+            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+        },
+    }
+}
+PREDICTED: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "description": "`predictions` by rows, or `outputs` by columns, as they were asked",
+        "content": {
+            "application/json": {
+                "schema": {"anyOf": [{"required": ["predictions"]}, {"required": ["outputs"]}], "type": "object"}
+            }
+        },
+    }
+}

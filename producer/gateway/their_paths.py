@@ -24,8 +24,8 @@ from producer.polling import Deadline
 
 #: Clients of other servers name no deadline.
 DEADLINE_S: Final = 60.0
-ModelName = Annotated[str, Path(max_length=64)]
-Version = Annotated[str, Path(max_length=32)]
+ModelName = Annotated[str, Path(max_length=64, examples=["defects-small"])]
+Version = Annotated[str, Path(max_length=32, examples=["1"])]
 
 Read = TypeVar("Read")
 
