@@ -4,6 +4,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
+from contract.blobs import digest_of
 from contract.errors import VedetteError
 from producer.gateway.backend import Backend
 
@@ -13,6 +14,8 @@ class Brought:
 
     def __init__(self, asked: Backend) -> None:
         self._asked = asked
+        #: Digest -> reference, of all that came.
+        self._known: dict[str, str] = {}
         #: Reference -> what it takes to release it.
         self._put: dict[str, int] = {}
 
@@ -27,11 +30,13 @@ class Brought:
                 self._asked.release_uploads(self._put)
 
     def add(self, content: bytes) -> str:
-        """The reference of an image."""
-        uri, until_ms = self._asked.put_upload(content)
-        if until_ms:
-            self._put[uri] = until_ms
-        return uri
+        """The reference of an image. The same one twice is put once: again would be somebody referring to it."""
+        digest = digest_of(content)
+        if digest not in self._known:
+            self._known[digest], until_ms = self._asked.put_upload(content)
+            if until_ms:
+                self._put[self._known[digest]] = until_ms
+        return self._known[digest]
 
     def keep(self) -> None:
         """There is a job that refers to them."""

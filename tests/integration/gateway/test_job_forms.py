@@ -101,6 +101,7 @@ def test_a_form_for_which_there_is_no_room_leaves_nothing_but_what_was_there(
     ("files", "status", "says"),
     [
         ([job(), image("a.jpg", b"a"), image("b.jpg", b"")], 422, "images[1]: 'b.jpg': 0 bytes"),
+        ([job(), *[image("a.jpg", b"a")] * 3, image("b.jpg", b"")], 422, "images[3]: 'b.jpg': 0 bytes"),
         ([job()], 422, "images is empty"),
         ([image("a.jpg", b"a")], 422, "job: expected a part"),
         ([image("a.jpg", b"a"), job(model="nobody")], 404, "defects-small@1"),
