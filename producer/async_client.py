@@ -141,8 +141,8 @@ class AsyncClient:
     async def vitals(self) -> list[tuple[Advert, Vitals | None]]:
         return await self._threads.call(self._client.vitals)
 
-    async def why(self, name: str) -> Answer:
-        return await self._threads.call(self._client.why, name)
+    async def why(self, name: str, *, discreet: bool = False) -> Answer:
+        return await self._threads.call(partial(self._client.why, name, discreet=discreet))
 
     async def drain(
         self, workers: Iterable[str], *, stop: bool = False, undo: bool = False, force: bool = False

@@ -232,13 +232,15 @@ class Client:
         with answering(self._settings):
             return self._registry.fleet()
 
-    def why(self, name: str) -> Answer:
+    def why(self, name: str, *, discreet: bool = False) -> Answer:
         """Why the job, the task or the model of that name waits, or what became of it; JobUnknown when there is none.
 
-        A dozen reads of Redis, whatever the size of job and fleet: for somebody's question, not for a loop.
+        `discreet`: names no other job. A dozen reads of Redis, whatever the size of job and fleet: for somebody's
+        question, not for a loop.
         """
         with answering(self._settings):
-            return answer(read_facts(self._redis, self._registry, self._settings, name))
+            facts = read_facts(self._redis, self._registry, self._settings, name)
+        return answer(facts.discreet() if discreet else facts)
 
     def drain(
         self, workers: Iterable[str], *, stop: bool = False, undo: bool = False, force: bool = False

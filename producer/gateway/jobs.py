@@ -72,9 +72,9 @@ def status(job_id: JobId, asked: Asked) -> JobView:
 def why(job_id: JobId, asked: Asked) -> Answer:
     """Who fits and is busy, who does not fit and by how much, every attempt. The most important reason comes first.
 
-    Of a task, too. `vedette why --json` tells the same.
+    Of a task, too. `vedette why --json` tells the same, and which other jobs the workers are at.
     """
-    return asked.client.why(job_id)
+    return asked.client.why(job_id, discreet=True)
 
 
 @router.delete("/{job_id}", responses=answers(404, 503), summary="Cancel a job")

@@ -2,7 +2,7 @@
 since the epoch, so that they can be compared whatever the clocks of machines say."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
@@ -75,8 +75,16 @@ class QueueFacts:
     #: Estimated where there are many tasks.
     images: int = 0
     oldest_s: float | None = None
+    #: Of the tasks that come first.
+    first_images: Sequence[int] = ()
     #: Doorbells in the list.
     bells: int = 0
+
+    def images_before(self, tasks: int) -> int:
+        """In the first so many tasks; estimated beyond those that were looked at."""
+        if tasks <= len(self.first_images) or not self.tasks:
+            return sum(self.first_images[:tasks])
+        return round(tasks * self.images / self.tasks)
 
     @cached_property
     def needs(self) -> Requirement | None:
@@ -179,6 +187,18 @@ class Facts:
     bell_patience_s: float = 20
     upkeep_s: float = 2
     attempts_max: int = 20
+
+    def discreet(self) -> "Facts":
+        """Without the names of other jobs and their tasks: who knows a job's name may cancel it."""
+        own = self.job.job if self.job is not None else None
+        workers = [
+            replace(
+                worker,
+                running=[each if each.job == own else replace(each, job="", task="") for each in worker.running],
+            )
+            for worker in self.workers
+        ]
+        return replace(self, workers=workers)
 
     @property
     def waiting(self) -> Sequence[TaskFacts]:

@@ -97,16 +97,17 @@ def _at(worker: Worker, now_s: float) -> str:
 
 
 def running_in_words(running: Running, now_s: float) -> str:
-    """`defects@1 of job-7 for 12 s`."""
+    """`defects@1 of job-7 for 12 s`; without the job's name where it is not to be told."""
     lasts = f" for {duration(now_s - running.claimed_s)}" if running.claimed_s is not None else ""
-    return f"{running.model or 'a task'} of {running.job}{lasts}"
+    whose = f" of {running.job}" if running.job else ""
+    return f"{running.model or 'a task'}{whose}{lasts}"
 
 
 def _behind(queue: QueueFacts, serving: Sequence[Worker], facts: Facts, task: TaskFacts | None) -> list[Reason]:
     ahead = queue.tasks if task is None or task.ahead is None else task.ahead
     if ahead == 0:
         return []
-    images = round(ahead * queue.images / queue.tasks) if queue.tasks else 0
+    images = queue.images_before(ahead)
     rate, measured = images_per_s(serving, facts)
     wait_s = images / rate if rate else None
     about = f", about {duration(wait_s)} at {rate:.3g} images/s ({measured})" if wait_s is not None else ""

@@ -177,10 +177,10 @@ class _Reading:
         queues = {}
         for place, name in enumerate(names):
             count, sample, bells = answers[3 * place : 3 * place + 3]
-            images = sum(next(sizes) for _ in sample)
-            estimated = round(images * count / len(sample)) if sample else 0
+            first = [next(sizes) for _ in sample]
+            estimated = round(sum(first) * count / len(sample)) if sample else 0
             oldest_s = sample[0][1] / 1000 if sample else None
-            queues[name] = QueueFacts(name, count, estimated, oldest_s, bells)
+            queues[name] = QueueFacts(name, count, estimated, oldest_s, first, bells)
         return queues
 
     def _running(self, leases_s: Mapping[str, float], at_work: Sequence[Sequence[str | None]]) -> list[Running]:

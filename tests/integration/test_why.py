@@ -74,8 +74,8 @@ def test_a_job_that_needs_more_than_there_is(client, ledger, registry, redis_cli
 
 def test_a_task_behind_others_and_what_the_busy_worker_is_at(client, ledger, registry):
     publish(registry, advert(queues=[QUEUE]), busy=1)
-    submit(ledger, "job-0", tasks=3)
-    submit(ledger, "job-1", tasks=1)
+    submit(ledger, "job-0", tasks=3, images=6)
+    submit(ledger, "job-1", tasks=1, images=1)
     ledger.claim("job-0", "job-0-0", "small@yard")
 
     answer = client.why("job-1-0")
@@ -84,7 +84,7 @@ def test_a_task_behind_others_and_what_the_busy_worker_is_at(client, ledger, reg
     assert codes(answer) == ["busy", "behind"]
     assert "small@yard with defects-small@1 of job-0 for " in answer.headline
     behind = answer.reasons[1].details
-    assert (behind["tasks"], behind["images"], behind["wait_s"]) == (2, 8, None)
+    assert (behind["tasks"], behind["images"], behind["wait_s"]) == (2, 12, None)
     [worker] = answer.workers
     assert [(at.task, at.job) for at in worker.at] == [("job-0-0", "job-0")]
     assert (worker.slots_busy, worker.slots) == (1, 1)

@@ -408,6 +408,17 @@ def test_a_worker_of_an_older_vedette_is_as_busy_as_the_leases_say() -> None:
     assert [reason.code for reason in reasons(facts(waits(), workers=[old]))] == ["busy"]
 
 
+def test_who_may_not_know_of_other_jobs_is_not_told_their_names() -> None:
+    own = Running("task-1", "job-1", QUEUE, "small@yard", NOW_S - 9, NOW_S + 9, MODEL)
+    both = works(busy=2, slots=2, at=[*BUSY.running, own])
+
+    said = answer(facts(waits(), workers=[both]).discreet())
+
+    assert f"small@yard with defects@2 for 90 s, {MODEL} of job-1 for 9 s" in said.headline
+    assert [(at.job, at.task) for at in said.workers[0].at] == [("", ""), ("job-1", "task-1")]
+    assert "job-7" not in said.model_dump_json()
+
+
 def test_the_answer_has_the_facts() -> None:
     failed = attempt(verdict="memory", seconds=4.25, peak_bytes=300 * MIB, outcome="batch 16 → 8")
     told = facts(
