@@ -10,7 +10,7 @@ CLIENTS ?= 200
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test unit integration lab chaos screenshots lint bench bench-gateway clean
+.PHONY: help demo up test unit integration lab chaos screenshots lint bench bench-gateway secrets pins deploy-check clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,16 @@ bench: .venv/.installed-dev ## Run the benchmarks
 
 bench-gateway: .venv/.installed-dev ## Ask the gateway from CLIENTS=200 at once for SECONDS=600; prints answers, p50, p99 and its memory
 	$(BIN)/python -m benchmarks.gateway --clients $(CLIENTS) --seconds $(SECONDS) $(ARGS)
+
+secrets: ## Make .env and secrets/, which docker-compose.yml asks for; what is there stays
+	@$(PYTHON) deploy/make_secrets.py
+
+pins: .venv/.installed-dev ## Write deploy/constraints.txt: the images get the versions that are installed here
+	$(BIN)/python deploy/pin.py > deploy/constraints.txt.new
+	mv deploy/constraints.txt.new deploy/constraints.txt
+
+deploy-check: .venv/.installed-dev ## Build the Dockerfile and start docker-compose.yml without an engine; needs root and debootstrap
+	$(BIN)/python -m tests.deploy $(ARGS)
 
 clean: ## Remove what the other verbs made, except .venv
 	rm -rf build dist demo-output .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -91,6 +91,8 @@ class Settings(BaseSettings):
     fleet_url: str | None = None
     #: How long the preflight of a starting worker may take, TensorFlow's import included.
     preflight_timeout: timedelta = timedelta(seconds=180)
+    #: Touched by a worker at each upkeep, for health checks of containers (`workers.steps.alive`); None: no such file.
+    alive_file: Path | None = None
 
     @property
     def sentinel(self) -> SentinelAddress | None:

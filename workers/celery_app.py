@@ -22,6 +22,7 @@ from workers import logs, slot, startup
 from workers.flower.command import INSECURE
 from workers.options import WORKER_OPTIONS
 from workers.steps.advertise import Advertise
+from workers.steps.alive import Alive
 from workers.steps.reconcile import Reconcile
 from workers.steps.submissions import TakeSubmissions
 from workers.steps.undertake import Undertake
@@ -64,7 +65,7 @@ def build_app() -> Celery:
     for option in WORKER_OPTIONS:
         app.user_options["worker"].add(option)
     app.user_options["preload"].add(INSECURE)
-    app.steps["consumer"].update({Advertise, Reconcile, TakeSubmissions, Undertake})
+    app.steps["consumer"].update({Advertise, Alive, Reconcile, TakeSubmissions, Undertake})
     return app
 
 
