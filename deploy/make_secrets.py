@@ -41,9 +41,10 @@ def acl_file(users: dict[str, list[str]], passwords: dict[str, str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def api_keys_file(name: str, key: str) -> str:
-    """Admits one service; docs/http.md, section Keys, says what else may stand there."""
-    return f'[[key]]\nname = "{name}"\nsha256 = "{hashlib.sha256(key.encode()).hexdigest()}"\n'
+def api_keys_file(keys: dict[str, str]) -> str:
+    """Admits services by name; docs/http.md, section Keys, says what else may stand there."""
+    entry = '[[key]]\nname = "{}"\nsha256 = "{}"\n'
+    return "\n".join(entry.format(name, hashlib.sha256(key.encode()).hexdigest()) for name, key in keys.items())
 
 
 def main(directory: Path) -> list[str]:
@@ -69,8 +70,10 @@ def main(directory: Path) -> list[str]:
     users = acl_file(recipes(OPERATIONS.read_text(encoding="utf-8")), passwords)
     _current(folder / "redis-users.acl", users, told)
     _once(folder / "grafana-admin", token_urlsafe(18), told, SHARED_MODE)
+    reader = _once(folder / "prometheus-key", "vdt_" + token_urlsafe(32), told, SHARED_MODE)
     key = "vdt_" + token_urlsafe(32)
-    if _once(folder / "api-keys.toml", api_keys_file("first", key), told, SHARED_MODE) == api_keys_file("first", key):
+    admitted = api_keys_file({"first": key, "prometheus": reader})
+    if _once(folder / "api-keys.toml", admitted, told, SHARED_MODE) == admitted:
         told.append(f"the key of `first` for the gateway, which is kept nowhere: {key}")
     return told
 

@@ -55,7 +55,9 @@ def test_the_users_file_has_hashes_and_the_documents_rules(made):
 def test_the_key_that_is_told_once_opens_the_gateway(made):
     directory, _, told = made
     key = re.search(r"vdt_\S+", told)[0]
-    assert find(read_keys(directory / "secrets/api-keys.toml"), f"Bearer {key}").name == "first"
+    keys = read_keys(directory / "secrets/api-keys.toml")
+    assert find(keys, f"Bearer {key}").name == "first"
+    assert find(keys, f"Bearer {(directory / 'secrets/prometheus-key').read_text()}").name == "prometheus"
 
 
 def test_a_second_run_changes_nothing(made):
