@@ -1,6 +1,6 @@
 """The sign of life for health checks of containers: a file whose age says when the event loop last turned.
 
-`celery inspect ping` would say the same, but is a second Python of 80 MB inside the container's memory limit, and asks
+`celery inspect ping` would say the same, but is a second Python of 75 MB inside the container's memory limit, and asks
 Redis: were that away, every worker would count as sick. This file is looked at by `find`, and by nothing else.
 """
 

@@ -6,14 +6,10 @@ import pytest
 
 from contract.memory import parse_bytes
 from contract.settings import PREFIX, Settings
-from producer.gateway.serve import _GRACE_S as GATEWAY_GRACE_S
 from tests.support.compose import FILE, Missing, Service, filled, load, seconds, services
 from tests.support.dockerfile import stages
-from workers.images.remote import FetchLimits
-from workers.patience import PATIENCE_S
+from tests.unit.deploy.times import GATEWAY_S, WORKER_S
 
-#: A batch takes seconds; the slowest image of one, as long as a host may take to send it.
-BATCH_S = FetchLimits.total_s
 #: Variables of programs that are not ours.
 OF_OTHERS = {"REDISCLI_AUTH", "FLOWER_BASIC_AUTH", "FLOWER_READ_ONLY", "TMPDIR"}
 SETTINGS = {PREFIX + name.upper() for name in Settings.model_fields}
@@ -75,11 +71,11 @@ def test_ours_run_as_nobody_special(service: Service):
 
 @each_worker
 def test_a_worker_may_end_what_it_is_at(service: Service):
-    assert service.grace_s >= PATIENCE_S + BATCH_S + 10
+    assert service.grace_s >= WORKER_S
 
 
 def test_the_gateway_may_end_its_streams():
-    assert SERVICES["gateway"].grace_s > GATEWAY_GRACE_S
+    assert SERVICES["gateway"].grace_s > GATEWAY_S
 
 
 def test_the_classes_of_worker_differ_by_their_limits_and_name_only():
