@@ -8,6 +8,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ import psutil
 
 from tests.deploy.layers import Image, bind, mount, root_of, within
 from tests.support.cgroups import memory_cgroup, why_none
-from tests.support.compose import Service, load, services
+from tests.support.compose import Service, load, seconds, services
 
 #: What `init: true` does: passes SIGTERM on, and ends as its child ends.
 _INIT: Final = (
@@ -56,6 +57,15 @@ class Container:
     def healthy(self) -> bool:
         with contextlib.suppress(subprocess.TimeoutExpired, IndexError, psutil.NoSuchProcess):
             return self.running and self.execute(self.service.health_command, 20).returncode == 0
+        return False
+
+    def await_health(self) -> bool:
+        """Whether it became healthy within `start_period`. Asked each second: a check may be a Python of its own."""
+        give_up = time.monotonic() + seconds(self.service.raw["healthcheck"].get("start_period", "60s"))
+        while self.running and time.monotonic() < give_up:
+            if self.healthy():
+                return True
+            time.sleep(1)
         return False
 
     def stop(self) -> int:

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,7 +15,7 @@ import click
 
 from tests.deploy.container import Container, container
 from tests.deploy.layers import Image
-from tests.support.compose import ROOT, Service, seconds, services
+from tests.support.compose import ROOT, Service, services
 from tests.support.wait import wait_until
 from vedette.cli import vedette
 
@@ -22,7 +23,9 @@ from vedette.cli import vedette
 _LEFT_OUT: Final = {"prometheus": "no image of its own", "grafana": "no image of its own"}
 #: As `docker compose up --scale` would.
 _SCALE: Final = {"worker-small": 2}
-_MODEL: Final = "defects-small"
+_BUNDLED: Final = "defects-small"
+#: Its name in the volume of models.
+_MODEL: Final = "added"
 
 
 class Failed(Exception):
@@ -58,6 +61,8 @@ def _project(work: Path) -> Path:
     made = subprocess.run(
         [sys.executable, ROOT / "deploy/make_secrets.py", project], check=True, capture_output=True, text=True
     ).stdout
+    with (project / ".env").open("a") as file:
+        file.write("VEDETTE_MODEL_STORE=/models\n")
     (project / "key").write_text(made[made.index("vdt_") :].split()[0])
     (project / "images").mkdir()
     _draw_plates(project / "images")
@@ -93,9 +98,25 @@ def _start(
         running += fresh
         if name == "redis":
             _await(fresh, began)
+            _add_model(all_services, images, work)
     began = time.monotonic()
     _await(running[1:], began)
     return running
+
+
+def _add_model(all_services: Mapping[str, Service], images: Mapping[str, Image], work: Path) -> None:
+    """Into the store that the workers cannot write to, before they start: they look there once a minute."""
+    exported = work / "project/exported"
+    (bundled,) = (ROOT / "workers/bundled" / _BUNDLED).iterdir()
+    shutil.copytree(bundled, exported, ignore=shutil.ignore_patterns("model.toml"))
+    (exported / "labels.txt").write_text(
+        "\n".join(tomllib.loads((bundled / "model.toml").read_text())["labels"].values())
+    )
+    words = ["add", "/exported", "--name", _MODEL, "--labels", "/exported/labels.txt", "--effort", "minimal"]
+    models = all_services["models"]
+    mounted = Service("models", {**models.raw, "volumes": [*models.raw["volumes"], "./exported:/exported:ro"]})
+    told = _command(mounted, images, work, words, 240)
+    print(f"  models {' '.join(words)}: {told.splitlines()[-1]}", flush=True)
 
 
 def _why_not_yet(service: Service) -> str | None:
@@ -109,15 +130,9 @@ def _why_not_yet(service: Service) -> str | None:
 
 def _await(containers: list[Container], began: float) -> None:
     for each in containers:
-        limit_s = seconds(each.service.raw["healthcheck"].get("start_period", "60s"))
-        try:
-            wait_until(
-                lambda each=each: each.healthy() or not each.running, limit_s, that=f"{each.log.stem} is healthy"
-            )
-        except AssertionError:
-            raise Failed(f"{each.log.stem} is not healthy after {limit_s:.0f} s\n{_end_of(each.log)}") from None
-        if not each.running:
-            raise Failed(f"{each.log.stem} ended by itself\n{_end_of(each.log)}")
+        if not each.await_health():
+            how = "is not healthy in time" if each.running else "ended by itself"
+            raise Failed(f"{each.log.stem} {how}\n{_end_of(each.log)}")
         print(f"  {each.log.stem}: healthy after {time.monotonic() - began:.0f} s", flush=True)
 
 
@@ -185,11 +200,11 @@ def _node(worker: Container) -> str:
 _calls = iter(range(1, 1_000))
 
 
-def _command(service: Service, images: Mapping[str, Image], work: Path, words: list[str]) -> str:
+def _command(service: Service, images: Mapping[str, Image], work: Path, words: list[str], timeout_s: float = 60) -> str:
     """`docker compose run --rm vedette …`: what it prints."""
     once = Service(service.name, {**service.raw, "command": words})
     with container(once, images[str(service.target)], 100 + next(_calls), work) as call:
-        code = call.process.wait(60)
+        code = call.process.wait(timeout_s)
         told = call.log.read_text(errors="replace")
     if code:
         raise Failed(f"vedette {' '.join(words)} ended with {code}:\n{told}")
