@@ -93,6 +93,16 @@ class JobOptions(Message):
     allow_degraded: bool = False
     #: The job stops when more than this share of its images has failed; None: it never does.
     max_failure_rate: Annotated[float, Field(ge=0, le=1)] | None = None
+    #: Whether every image is decoded as it is, and the model computed as it was exported, where less would look alike.
+    exact: bool = False
+
+    @model_serializer(mode="wrap")
+    def _exact_only_where_it_is_asked_for(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Workers that do not know the field leave a job with it to newer ones, and those without are most."""
+        fields: dict[str, Any] = serialize(self)
+        if not self.exact:
+            del fields["exact"]
+        return fields
 
 
 class Detection(BaseModel):

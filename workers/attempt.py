@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -34,6 +34,7 @@ from workers.images.kept import KeptBytes
 from workers.ladder import Mishap, Stage
 from workers.lease import LeaseKeeper, LeaseLost
 from workers.patience import patiently
+from workers.sight import seen_by
 from workers.slot import Slot
 from workers.slot_memory import needed
 from workers.verdict import describe_error, verdict_of
@@ -84,7 +85,8 @@ class AttemptRun:
             readable = self._headers()
             if readable:
                 model = self._model()
-                for batch in planned_batches(readable, self.claim.batch_size):
+                seen = readable if self.claim.options.exact else list(seen_by(model.spec.signature, readable))
+                for batch in planned_batches(seen, self.claim.batch_size):
                     self._admit(model, batch)
 
     def _headers(self) -> list[Readable]:
@@ -109,7 +111,7 @@ class AttemptRun:
         header = read_header(data, self.slot.settings.image_pixels_max)
         if is_remote(image.uri):
             self.kept.keep(image.index, data)
-        return Readable(image, header.width_px, header.height_px)
+        return Readable(image, header.width_px, header.height_px, header.format)
 
     def _model(self) -> SavedModel:
         """The model, loaded. One that cannot fit here is not tried: loading it would be the end of the process."""
@@ -175,13 +177,14 @@ class AttemptRun:
         box.enter("decode", [readable.image.index for readable in batch])
         decoded, failed = list[Decoded](), list[Indexed]()
         began_s = time.perf_counter()
-        for readable in batch:
-            try:
-                decoded.append((readable, decode_rgb(self._bytes_again(readable), readable.image.shrink)))
-            except Exception as error:
-                if verdict_of(error) == "memory":
-                    raise AttemptFailed(_mishap(error, [each.image.index for each in batch])) from error
-                failed.append(self._failure(readable.image, _failure_of(error)))
+        with closing(self.slot.decoders.each(batch, self._bytes_again, _decode)) as pixels_of_each:
+            for readable, pixels in pixels_of_each:
+                try:
+                    decoded.append((readable, pixels()))
+                except Exception as error:
+                    if verdict_of(error) == "memory":
+                        raise AttemptFailed(_mishap(error, [each.image.index for each in batch])) from error
+                    failed.append(self._failure(readable.image, _failure_of(error)))
         self._record(failed)
         # A header may lie about its size: what goes into one call is what was decoded alike.
         for _, group in groupby(decoded, key=lambda item: item[1].shape):
@@ -280,11 +283,15 @@ class AttemptRun:
         self.slot.memory.box.count(claim.options.model, len(results))
 
 
+def _decode(readable: Readable, data: bytes) -> Pixels:
+    return decode_rgb(data, readable.decoded_by)
+
+
 def _as_decoded(readable: Readable, pixels: Pixels) -> Readable:
     """Its size by what was decoded, where that is not a part of it: a header may lie."""
-    if readable.image.shrink > 1:
+    if readable.decoded_by > 1:
         return readable
-    return Readable(readable.image, width_px=pixels.shape[1], height_px=pixels.shape[0])
+    return replace(readable, width_px=pixels.shape[1], height_px=pixels.shape[0])
 
 
 def _mishap(error: Exception, batch: Sequence[int] = (), stage: Stage = "run") -> Mishap:

@@ -6,8 +6,13 @@ so images of different sizes go in different batches instead; a folder from one 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final, Literal, cast
 
 from contract.messages import ImageRef
+
+#: By what each side is divided when an image is decoded.
+Divisor = Literal[1, 2, 4, 8]
+_DIVISOR_MAX: Final = 8
 
 
 @dataclass(frozen=True)
@@ -17,11 +22,19 @@ class Readable:
     image: ImageRef
     width_px: int
     height_px: int
+    #: As Pillow names it.
+    format: str = ""
+    #: Of what the model sees anyway (`workers.sight`); where the image is shrunk for want of memory, that comes on top.
+    divisor: Divisor = 1
+
+    @property
+    def decoded_by(self) -> Divisor:
+        return cast("Divisor", min(_DIVISOR_MAX, self.divisor * self.image.shrink))
 
     @property
     def megapixels(self) -> float:
         """As it will be decoded."""
-        return self.width_px * self.height_px / self.image.shrink**2 / 1e6
+        return self.width_px * self.height_px / self.decoded_by**2 / 1e6
 
 
 def planned_batches(images: Sequence[Readable], batch_size: int) -> list[list[Readable]]:
@@ -32,7 +45,7 @@ def planned_batches(images: Sequence[Readable], batch_size: int) -> list[list[Re
     groups: dict[tuple[int, int, int, int], list[Readable]] = {}
     for readable in images:
         cap = min(batch_size, readable.image.batch_cap or batch_size)
-        alike = (cap, readable.width_px, readable.height_px, readable.image.shrink)
+        alike = (cap, readable.width_px, readable.height_px, readable.decoded_by)
         groups.setdefault(alike, []).append(readable)
     largest_cap_first = sorted(groups.items(), key=lambda item: -item[0][0])
     return [group[i : i + cap] for (cap, *_), group in largest_cap_first for i in range(0, len(group), cap)]

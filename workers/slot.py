@@ -22,6 +22,7 @@ from contract.settings import Settings, load_settings
 from workers.closing import Office, office
 from workers.engine.models import LoadedModels
 from workers.findings import Findings, findings
+from workers.images.decoders import Decoders
 from workers.quiet import quiet_stderr
 from workers.slot_memory import SlotMemory
 from workers.store import ModelStore
@@ -42,6 +43,7 @@ class Slot:
     #: Uploaded images.
     blobs: Blobs
     memory: SlotMemory
+    decoders: Decoders
 
     def leaving(self) -> bool:
         """Whether the worker is shutting down."""
@@ -79,6 +81,7 @@ def _make(settings: Settings, found: Findings) -> Slot:
         models=LoadedModels(ModelStore(settings), share_bytes, memory.box.hold),
         blobs=Blobs(connect(settings, binary=True), settings),
         memory=memory,
+        decoders=Decoders(found.capability.threads),
     )
 
 

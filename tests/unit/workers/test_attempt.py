@@ -17,6 +17,7 @@ from tests.support.builders import options, spec
 from tests.support.images import encode, scene
 from workers import attempt
 from workers.attempt import AttemptFailed, AttemptRun, WorkerLeaves
+from workers.images.decoders import Decoders
 from workers.images.errors import ImageError
 from workers.images.kept import KeptBytes
 from workers.lease import LeaseLost
@@ -134,6 +135,7 @@ def run(tmp_path):
         models=SimpleNamespace(get=lambda *_: model, held=lambda _digest: None, spec=lambda *_: model.spec),
         memory=ToldMemory(),
         leaving=lambda: False,
+        decoders=Decoders(1),
     )
     images = tuple(ImageRef(index=n, name=f"{n}.png", uri=str(tmp_path / f"{n}.png")) for n in range(8))
     for image in images:
@@ -171,6 +173,21 @@ def test_every_image_gets_its_result_in_batches_as_large_as_asked(run):
     assert (result.image, result.width, result.height, result.model) == ("3.png", 24, 16, "defects-small@1")
     assert (result.worker, result.batch_size, result.attempts) == ("w@yard", 4, 2)
     assert result.detections[0].box == (0.0, 0.0, 12.0, 8.0)
+
+
+@pytest.mark.parametrize(("exact", "decoded"), [(False, (1, 480, 640, 3)), (True, (1, 1920, 2560, 3))])
+def test_a_photograph_is_decoded_as_coarsely_as_the_model_does_not_see_unless_asked_for_exactly(run, exact, decoded):
+    run.slot.models.get("", "").spec = spec(signature={"resizes_to_px": 160})
+    run.claim = replace(run.claim, images=run.claim.images[:1], options=options(exact=exact))
+    put(run.claim.images[0], data=encode(scene(2560, 1920), "JPEG"))
+
+    run.run()
+
+    assert model_of(run).calls == [decoded]
+    result = run.slot.office.ledger.results[0]
+    # The same boxes in the image's own pixels, and nothing that the user need be told.
+    assert (result.width, result.height, result.degraded) == (2560, 1920, None)
+    assert result.detections[0].box == (0.0, 0.0, 1280.0, 960.0)
 
 
 def test_bad_images_fail_alone_whether_header_or_pixels_tell(run):
