@@ -16,7 +16,7 @@ from secrets import token_hex, token_urlsafe
 
 OPERATIONS = Path(__file__).parents[1] / "docs" / "operations.md"
 #: Users that docs/operations.md has a recipe for, and the variable that docker-compose.yml reads.
-USERS = {name: f"REDIS_{name.upper()}_PASSWORD" for name in ("producer", "worker", "monitor")}
+USERS = {name: f"REDIS_{name.upper()}_PASSWORD" for name in ("producer", "worker", "monitor", "operator")}
 HEALTH = "REDIS_HEALTH_PASSWORD"
 FLOWER = "FLOWER_BASIC_AUTH"
 #: Containers read these files as users of their own, so only the directory keeps other people of this host out.

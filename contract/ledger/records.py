@@ -4,13 +4,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from contract.messages import Failure, ImageRef, ImageResult, JobOptions
 
 JobState = Literal["open", "done", "cancelled", "stopped"]
 TaskState = Literal["queued", "running", "done", "cancelled"]
 Verdict = Literal["memory", "cpu", "crash", "lost", "timeout", "model", "image"]
+
+
+def _is_none(value: object) -> bool:
+    return value is None
 
 
 class WebhookStatus(BaseModel):
@@ -86,10 +90,11 @@ class Attempt(BaseModel):
     #: What was put back: `batch 16 → 8`.
     outcome: str = "done"
     ended: datetime
-    #: From claim to close by Redis' clock, which `close` notes. None of an older Vedette, as the next.
-    seconds: float | None = None
+    # Later than version 1: left out where there is nothing to say, so that what is written stays what it was.
+    #: From claim to close by Redis' clock, which `close` notes. None of an older Vedette.
+    seconds: float | None = Field(default=None, exclude_if=_is_none)
     #: Most anonymous bytes of its slot that were seen during the attempt; None where nobody could look.
-    peak_bytes: int | None = None
+    peak_bytes: int | None = Field(default=None, exclude_if=_is_none)
 
 
 @dataclass(frozen=True)

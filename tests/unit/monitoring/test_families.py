@@ -25,7 +25,7 @@ def facts(**fields: Any) -> Facts:
     told = {
         "fleet": [],
         "models": [spec()],
-        "backlog": Backlog({QUEUE: Work(3, 24, 1, 5)}, {MODEL: Work(3, 24, 1, 5)}, {QUEUE: 12.5}, {}, False, 0.0),
+        "backlog": Backlog({QUEUE: Work(3, 24, 1, 5)}, {MODEL: Work(3, 24, 1, 5)}, {}, {QUEUE: 12.5}, {}, False, 0.0),
         "counts": {MODEL: ModelCounts.of({**counted, "images:succeeded": "8", "attempts:done": "1"})},
         "learned": {},
         "refused": {},
@@ -64,7 +64,7 @@ def test_queues() -> None:
 
 
 def test_a_queue_on_which_nothing_waits_has_zeros() -> None:
-    seen = page(facts(backlog=Backlog({QUEUE: Work()}, {}, {}, {}, False, 0.0)))
+    seen = page(facts(backlog=Backlog({QUEUE: Work()}, {}, {}, {}, {}, False, 0.0)))
 
     assert (seen["vedette_queue_tasks", QUEUE], seen["vedette_queue_oldest_seconds", QUEUE]) == (0, 0)
     assert (seen["vedette_queue_workers", QUEUE], seen["vedette_model_tasks", MODEL]) == (0, 0)
