@@ -15,7 +15,7 @@ from contract.settings import Settings
 from producer.gateway import (
     catalog,
     detect,
-    errors,
+    error_handlers,
     events,
     health,
     jobs,
@@ -117,7 +117,7 @@ def create_app(
             dependencies=told if router not in (health.router, page.router) else [],
             include_in_schema=router not in hidden,
         )
-    errors.install(app, [route for router in _ROUTERS for route in router.routes])
+    error_handlers.install(app, [route for router in _ROUTERS for route in router.routes])
     # The last one added is the first to see a request.
     app.add_middleware(LargeBodies, at_once=limits.large_bodies, body_s=limits.body_s)
     app.add_middleware(RequestLimit, limits=limits)

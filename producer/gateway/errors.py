@@ -21,24 +21,17 @@ Codes of `contract.errors` and `producer.errors` keep their meaning. A code neve
 """
 
 import json
-import logging
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
-from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Match
 
 from contract.errors import VedetteError
 from contract.messages import Failure
 from producer.errors import InvalidArgument
-
-log = logging.getLogger(__name__)
 
 
 class GatewayError(VedetteError):
@@ -157,13 +150,6 @@ _DISCREET: Final[Mapping[str, str]] = {
 _THEIR_PATHS: Final = ("/v1/models/", "/v2")
 #: Where nobody knows better.
 _RETRY_S: Final = 5
-_OF_STATUS: Final[Mapping[int, type[GatewayError]]] = {
-    401: Unauthorized,
-    404: NotFound,
-    405: MethodNotAllowed,
-    408: RequestTimeout,
-    413: RequestTooLarge,
-}
 
 
 class ErrorBody(BaseModel):
@@ -253,53 +239,3 @@ def flaws(items: Iterable[Mapping[str, Any]]) -> str:
         told.append(f"{where}: {item.get('msg', 'invalid')} (got {item.get('input')!r:.80})")
     shown, more = told[:5], len(told) - 5
     return "; ".join([*shown, f"and {more} more"] if more > 0 else shown)
-
-
-def _allowed(request: Request, routes: Sequence[BaseRoute]) -> list[str]:
-    """Starlette names the methods of the first route at a path only; a path may have several."""
-    methods: set[str] = set()
-    for route in routes:
-        if route.matches(request.scope)[0] is not Match.NONE:
-            methods |= getattr(route, "methods", None) or set()
-    return sorted(methods)
-
-
-def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
-    """Makes every error of `app`, which has these routes, one of ours."""
-
-    def of_vedette(request: Request, error: Exception) -> Response:
-        assert isinstance(error, VedetteError)
-        if status_of(error) >= 500:
-            log.warning("%s %s: %s: %s", request.method, request.url.path, error.code, error)
-        return answer_to(error, request.url.path)
-
-    def of_arguments(request: Request, error: Exception) -> Response:
-        assert isinstance(error, RequestValidationError)
-        return answer_to(InvalidArgument(flaws(error.errors())), request.url.path)
-
-    def of_http(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
-        kind = _OF_STATUS.get(error.status_code, RequestMalformed if error.status_code < 500 else InternalError)
-        text = {
-            404: f"there is nothing at {request.url.path}; GET /docs shows what there is",
-            405: f"{request.method} is not allowed at {request.url.path}",
-        }.get(error.status_code, str(error.detail))
-        response = answer_to(kind(text), request.url.path)
-        for name, value in (error.headers or {}).items():
-            response.headers[name] = value
-        if error.status_code == 405:
-            response.headers["Allow"] = ", ".join(_allowed(request, routes))
-        return response
-
-    def of_ours(request: Request, _error: Exception) -> Response:
-        # Starlette raises it again behind this answer, so that uvicorn logs it with its trace.
-        shown = getattr(request.state, "request_id", "unknown")
-        mistake = InternalError(f"a mistake of the gateway's; its log has it near the request id {shown}")
-        response = answer_to(mistake, request.url.path)
-        response.headers["X-Request-Id"] = shown
-        return response
-
-    app.add_exception_handler(VedetteError, of_vedette)
-    app.add_exception_handler(RequestValidationError, of_arguments)
-    app.add_exception_handler(HTTPException, of_http)
-    app.add_exception_handler(Exception, of_ours)
