@@ -12,6 +12,7 @@ from celery.app.amqp import AMQP
 from kombu import Exchange, Queue
 from kombu.utils.url import parse_url
 
+from contract import tracing
 from contract.messages import DETECT_TASK, DetectMessage
 from contract.sentinel_url import kombu_url
 from contract.settings import Settings
@@ -118,6 +119,7 @@ def ring(
         queue=celery_queue(queue),
         retries=retries,
         argsrepr=told(message, queue, retries + 1, images, after),
+        headers=tracing.headers(),
     )
 
 

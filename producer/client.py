@@ -15,8 +15,9 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
+from contract import tracing
 from contract.blobs import Blobs, blob_digests, digest_of
 from contract.connection import connect, shown_url
 from contract.doorbell import bell_app, ring
@@ -168,7 +169,8 @@ class Client:
         first = next(chunks, None)
         if first is None:
             raise InvalidArgument("images is empty: expected at least one image")
-        return self._submit(itertools.chain([first], chunks), plan, on_created, webhook)
+        with tracing.span("vedette.submit", model=plan.options.model, queue=plan.queue):
+            return self._submit(itertools.chain([first], chunks), plan, on_created, webhook)
 
     def job(self, job_id: str) -> Job:
         """A job that was submitted before, by whomever; JobUnknown when there is none."""
@@ -295,7 +297,13 @@ class Client:
         except BaseException:  # an image that is none, the caller's generator, Ctrl-C: half a job helps nobody
             self._cancelled(job_id)
             raise
-        of = {"job": job_id, "model": plan.options.model, "queue": plan.queue, "images": submitted}
+        of: dict[str, Any] = {
+            "job": job_id,
+            "model": plan.options.model,
+            "queue": plan.queue,
+            "images": submitted,
+        }
+        tracing.note(**of)
         text = "job %s: %d images for %s on %s"
         tell(logger, logging.INFO, "job_submitted", text, job_id, submitted, plan.options.model, plan.queue, **of)
         return self._job(job_id)

@@ -12,6 +12,7 @@ from celery.signals import (
     after_setup_task_logger,
     celeryd_init,
     worker_process_init,
+    worker_process_shutdown,
     worker_shutting_down,
 )
 
@@ -74,4 +75,5 @@ after_setup_logger.connect(logs.dress_celerys, weak=False)
 after_setup_task_logger.connect(logs.dress_celerys, weak=False)
 celeryd_init.connect(startup.prepare_worker, weak=False)
 worker_process_init.connect(slot.open_slot, weak=False)
+worker_process_shutdown.connect(slot.close_slot, weak=False)
 worker_shutting_down.connect(startup.begin_to_leave, weak=False)

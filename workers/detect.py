@@ -14,6 +14,7 @@ from celery import Task
 from celery.exceptions import Ignore
 from celery.utils.log import get_task_logger
 
+from contract import tracing
 from contract.errors import MessageError
 from contract.ledger import Attempt, Claim, PutBack, TaskRecord
 from contract.logs import tell
@@ -48,7 +49,8 @@ def detect(self: Task, *args: Any, **fields: Any) -> Summary:
         self.send_event("task-rejected", requeue=False)
         raise Ignore(str(error)) from None
     slot.memory.await_intake()
-    claim = patiently(lambda: slot.office.ledger.claim(message.job, message.task, self.request.hostname))
+    hostname = self.request.hostname
+    claim = patiently(lambda: slot.office.ledger.claim(message.job, message.task, hostname))
     if not isinstance(claim, Claim):
         of = {"job": message.job, "task": message.task}
         tell(
@@ -62,7 +64,8 @@ def detect(self: Task, *args: Any, **fields: Any) -> Summary:
             **of,
         )
         return {"answer": claim}  # a late or doubled doorbell
-    return _work(self, slot, claim, self.request.hostname)
+    tracing.note(**_about(claim, hostname), images=len(claim.images))
+    return _work(self, slot, claim, hostname)
 
 
 def _count(slot: Slot, task_id: str, error: MessageError) -> None:
@@ -136,6 +139,7 @@ def _hand_back(slot: Slot, claim: Claim, worker: str, attempt: Any, why: str) ->
 
 
 def _summary(answer: str, attempt: Any) -> Summary:
+    tracing.note(answer=answer, succeeded=attempt.succeeded, failed=attempt.failed)
     return {"answer": answer, "succeeded": attempt.succeeded, "failed": attempt.failed}
 
 
@@ -151,8 +155,10 @@ def _close_done(slot: Slot, claim: Claim, worker: str, peak_bytes: int | None) -
 
 
 def _put_back(task: Task, slot: Slot, claim: Claim, worker: str, mishap: Mishap) -> Summary:
+    tracing.note(mishap.detail, verdict=mishap.verdict)
     seen = replace(mishap, peak_bytes=slot.memory.peak_bytes)
     settled = patiently(lambda: settle(slot.office, _record_of(claim, worker), seen))
+    tracing.note(step=settled.then.step)
     if not settled.put_back:
         return {"answer": settled.then.step, "why": settled.text}
     task.send_event("task-retried", exception=settled.text, traceback="")

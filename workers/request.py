@@ -12,6 +12,7 @@ from celery.worker.request import Request
 from celery.worker.state import task_ready
 from kombu.utils.encoding import safe_repr
 
+from contract import tracing
 from workers.closing import Settled
 from workers.steps.undertake import undertaker
 
@@ -26,10 +27,11 @@ class DoorbellRequest(Request):  # type: ignore[misc]  # Celery has no types
         # A MemoryError that left the task would end the whole worker (celery/worker/request.py, on_failure).
         task_ready(self)
         self.acknowledge()
-        if isinstance(error, MemoryError):
-            settled = undertaker().memory_ran_out(self.id, str(error))
-        else:
-            settled = undertaker().slot_died(self.id, self.worker_pid, str(error))
+        with tracing.continued(self.request_dict):  # the attempt after this one belongs to the same trace
+            if isinstance(error, MemoryError):
+                settled = undertaker().memory_ran_out(self.id, str(error))
+            else:
+                settled = undertaker().slot_died(self.id, self.worker_pid, str(error))
         self._tell(settled, error)
         return None
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 import celery
 from celery.utils.log import get_logger
 
+from contract import tracing
 from contract.blobs import Blobs
 from contract.connection import connect
 from contract.ledger import Ledger
@@ -64,10 +65,16 @@ def open_slot(**_signal: Any) -> None:
         with quiet_stderr():  # TensorFlow greets each process with notes on CUDA and oneDNN, before it has a log level
             importlib.import_module("workers.engine.runtime").prepare(found.capability.threads)
         _slot = _make(settings, found)
+        tracing.set_up("vedette-worker")
     except Exception:  # Celery would swallow it, and the slot would take doorbells that it cannot answer
         logger.critical("a slot could not be opened; the worker ends", exc_info=True)
         os.kill(os.getppid(), signal.SIGTERM)
         os._exit(1)
+
+
+def close_slot(**_signal: Any) -> None:
+    """Receiver of `worker_process_shutdown`."""
+    tracing.flush()
 
 
 def _make(settings: Settings, found: Findings) -> Slot:

@@ -7,6 +7,7 @@ from typing import Any
 from celery.concurrency import get_implementation
 from celery.concurrency.prefork import TaskPool
 
+from contract import tracing
 from contract.errors import SettingsError, VedetteError
 from contract.settings import Settings, load_settings
 from workers import findings
@@ -24,6 +25,7 @@ def prepare_worker(conf: Any, options: dict[str, Any], **_signal: Any) -> None:
     try:
         _refuse_what_cannot_work(options)
         settings = load_settings()
+        tracing.check()
         ModelStore(settings)  # says so if its protocol needs a package that is missing
         files = read_machine()
         capability = measure(files, caps_from(options))

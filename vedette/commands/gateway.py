@@ -4,6 +4,7 @@ from typing import Final
 
 import click
 
+from contract import tracing
 from contract.logs import set_up
 from contract.settings import load_settings
 from vedette.errors import needs_extra
@@ -55,4 +56,9 @@ def gateway(
     secrets = () if settings.webhook_secrets_file is None else read_secrets(settings.webhook_secrets_file)
     if settings.webhook_hosts and not secrets:
         click.echo("webhooks are taken, and not delivered from here: VEDETTE_WEBHOOK_SECRETS_FILE is not set", err=True)
-    server(create_app(settings, api_keys=api_keys, webhook_secrets=secrets), host, port).run()
+    app = create_app(settings, api_keys=api_keys, webhook_secrets=secrets)
+    if tracing.set_up("vedette-gateway"):
+        with needs_extra("otel", "traces"):
+            from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
+        FastAPIInstrumentor.instrument_app(app, excluded_urls="healthz,readyz,metrics")
+    server(app, host, port).run()

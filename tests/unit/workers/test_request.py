@@ -18,6 +18,7 @@ class Told(DoorbellRequest):
 
     def __init__(self, steps):
         self._steps = steps
+        self._request_dict = {"id": "task"}
 
     id = "task"
     worker_pid = 4001
