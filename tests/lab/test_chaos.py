@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from contract.ledger import JobStatus
+from contract.ledger import JobStatus, ModelCounts
 from contract.messages import Failure, ImageResult
+from tests.lab.chaos.counters import differences
 from tests.lab.chaos.orders import Asked, Picture, Submitted, orders
 from tests.lab.chaos.run import run
 from tests.lab.chaos.schedule import KINDS, faults
@@ -66,6 +67,15 @@ def test_a_job_with_one_result_for_each_image_is_fine():
     assert (counted.submitted, counted.lost, counted.twice) == (4, 0, 0)
     assert counted.results == {"processed": 1, "image_empty": 2, "crash": 1}
     assert counted.dead_letters == {"crash": 1}
+
+
+def test_counters_that_tell_something_else_are_noticed():
+    right = ModelCounts(images={"succeeded": 1, "failed": 1}, failures={"image_empty": 1})
+
+    assert differences([GOOD, BAD], {"tiny@1": right}) == []
+    assert differences([GOOD, GOOD, BAD], {"tiny@1": right})
+    assert differences([GOOD, CRASHED], {"tiny@1": right})
+    assert differences([GOOD], {"tiny@1": ModelCounts()})
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from contract.ledger import Ledger
 from contract.outage import is_passing
 from contract.registry import Registry
 from tests.lab.chaos import report
+from tests.lab.chaos.counters import wrong_counters
 from tests.lab.chaos.faults import strike
 from tests.lab.chaos.load import Producer
 from tests.lab.chaos.orders import Submitted
@@ -156,6 +157,7 @@ def _judge(
         lambda: [key for key in world.client.scan_iter(f"{keys.PREFIX}*", 1000) if world.client.pttl(key) == -1]
     )
     wrongs += [f"the key {key} has no lifetime" for key in endless]
+    wrongs += _patiently(partial(wrong_counters, world.client, ledger))
     wrongs += [f"a producer broke:\n{producer.broke}" for producer in producers if producer.broke]
     wrongs += [wrong for worker in world.workers for wrong in worker.wrongs]
     told = {wrong.job for wrong in counted.wrong}
