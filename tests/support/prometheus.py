@@ -59,6 +59,8 @@ def running_prometheus(
     `at_once`: alerts fire as soon as their expression is true, for a test has no five minutes.
     """
     config = CONFIG.read_text(encoding="utf-8").replace("15s", every)
+    # Gateways of tests ask nobody for a key.
+    config = re.sub(r"^ +authorization:.*\n", "", config, flags=re.MULTILINE)
     for address, instead in targets.items():
         assert address in config, f"{CONFIG} has no target {address}"
         config = config.replace(address, instead)

@@ -37,10 +37,13 @@ MAY_BE_EMPTY = {"Draining or withdrawn", "Until an answer began, 95 %"}
 
 
 def test_configuration_and_rules_are_valid():
-    checked = subprocess.run(["promtool", "check", "config", CONFIG], capture_output=True, text=True, check=False)
+    checked = subprocess.run(
+        ["promtool", "check", "config", "--syntax-only", CONFIG], capture_output=True, text=True, check=False
+    )
 
     assert checked.returncode == 0, checked.stdout + checked.stderr
-    assert "11 rules found" in checked.stdout
+    rules = subprocess.run(["promtool", "check", "rules", ALERTS], capture_output=True, text=True, check=False)
+    assert "11 rules found" in rules.stdout, rules.stdout + rules.stderr
 
 
 def test_every_alert_fires_for_what_it_is_about_and_for_nothing_else(tmp_path):
