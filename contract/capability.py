@@ -115,6 +115,12 @@ def all_features(capability: Capability) -> frozenset[str]:
     return capability.cpu_features | implied
 
 
+def machine_class(capability: Capability) -> str:
+    """Workers alike enough to be equally fast: `x86_64_v3-3584m-2x4`, which is level, class, slots × threads."""
+    memory = worker_class(capability.memory_per_slot_bytes)
+    return f"{capability.cpu_level}-{memory}-{capability.slots}x{capability.threads}"
+
+
 def worker_class(memory_per_slot_bytes: int) -> str:
     """Workers alike enough to learn from each other: memory per slot, rounded down to 128 MiB: `1792m`."""
     return f"{memory_per_slot_bytes // _CLASS_STEP_BYTES * _CLASS_STEP_BYTES // MIB}m"

@@ -17,6 +17,7 @@ from celery.utils.log import get_logger
 
 from contract import tracing
 from contract.blobs import Blobs
+from contract.capability import machine_class
 from contract.connection import connect
 from contract.ledger import Ledger
 from contract.settings import Settings, load_settings
@@ -80,7 +81,7 @@ def close_slot(**_signal: Any) -> None:
 def _make(settings: Settings, found: Findings) -> Slot:
     share_bytes = found.capability.memory_per_slot_bytes
     desk = office(celery.current_app, connect(settings), settings, found.capability)
-    memory = SlotMemory(found.boxes, share_bytes, desk.learned, settings.task_timeout)
+    memory = SlotMemory(found.boxes, share_bytes, desk.learned, settings.task_timeout, machine_class(found.capability))
     return Slot(
         settings=settings,
         office=desk,

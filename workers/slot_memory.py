@@ -36,9 +36,13 @@ _HARD: Final = 2
 class SlotMemory:
     """One per slot process, made in that process: it samples itself."""
 
-    def __init__(self, boxes: Path, share_bytes: int, learned: LearnedSizes, task_timeout: timedelta) -> None:
+    def __init__(
+        self, boxes: Path, share_bytes: int, learned: LearnedSizes, task_timeout: timedelta, machine: str = ""
+    ) -> None:
+        """`machine`: `contract.capability.machine_class` of the worker."""
         self.box = BlackBox(boxes, share_bytes=share_bytes)
         self.worker_class = worker_class(share_bytes)
+        self._machine = machine
         self._sampler = Sampler()
         self._floor_bytes = default_floor_bytes(self._sampler.smallest_limit_bytes() or share_bytes)
         self._guard = Guard(Sampler(), self.box, share_bytes, self._floor_bytes).start()
@@ -136,7 +140,8 @@ class SlotMemory:
         """
         entry = self.box.entry
         predicted_bytes = entry.anon_at_promise_bytes + entry.promised_bytes if entry.promised_bytes else 0
-        return BatchRun(images, took_s, self.worker_class, predicted_bytes, self._guard.peak_since_mark())
+        peak_bytes = self._guard.peak_since_mark()
+        return BatchRun(images, took_s, self.worker_class, predicted_bytes, peak_bytes, self._machine)
 
     def fitted(self, digest: str, images: int) -> None:
         """A batch ran; costs a batch nothing when Redis is away."""

@@ -7,6 +7,7 @@ are fixed; a model that is used no more takes its hash along when the registry f
     images:<succeeded|failed|dead>      failures:<code>      attempts:<verdict|done|handed_back>      kills:<by>
     batch:<bound>, batch:sum            calls by images in them
     seconds:<bound>, seconds:sum        images by what each took; the sum in microseconds
+    speed:<machine>:images, :us         images done on a machine class, and the microseconds of one slot that they took
     ratio:<bound>, ratio:sum            calls by peak / predicted memory; the sum in thousandths
     peak:<class>:predicted, :real       bytes of the last such call on a class of worker
 """
@@ -34,6 +35,8 @@ class BatchRun:
     #: Anonymous bytes of the slot's process: what admission expected at most, and what the guard saw. 0: not known.
     predicted_bytes: int = 0
     peak_bytes: int = 0
+    #: Of the worker: `contract.capability.machine_class`; empty: it does not say.
+    machine: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,12 +62,15 @@ class ModelCounts:
     ratio: Histogram = Histogram(RATIO_BOUNDS, (0,) * (len(RATIO_BOUNDS) + 1), 0)
     #: Class of worker to (predicted, real) bytes of the last call there that was expected to need more than was held.
     peaks: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    #: Class of machine to images done there, and the seconds of one slot that they took.
+    speeds: Mapping[str, tuple[int, float]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, fields: Mapping[str, str]) -> Self:
         """Fields that are not known here are passed over: a newer Vedette counts more."""
         plain: dict[str, dict[str, int]] = {"images": {}, "failures": {}, "attempts": {}, "kills": {}}
         peaks: dict[str, dict[str, int]] = {}
+        speeds: dict[str, dict[str, int]] = {}
         for name, text in fields.items():
             kind, _, rest = name.partition(":")
             if kind in plain:
@@ -72,12 +78,16 @@ class ModelCounts:
             elif kind == "peak":
                 worker_class, _, which = rest.partition(":")
                 peaks.setdefault(worker_class, {})[which] = int(text)
+            elif kind == "speed":
+                machine, _, which = rest.partition(":")
+                speeds.setdefault(machine, {})[which] = int(text)
         return cls(
             **plain,
             batch=_histogram(fields, "batch", BATCH_BOUNDS, 1),
             seconds=_histogram(fields, "seconds", SECONDS_BOUNDS, 1_000_000),
             ratio=_histogram(fields, "ratio", RATIO_BOUNDS, 1000),
             peaks={name: (each.get("predicted", 0), each.get("real", 0)) for name, each in peaks.items()},
+            speeds={name: (each.get("images", 0), each.get("us", 0) / 1_000_000) for name, each in speeds.items()},
         )
 
 
@@ -91,6 +101,8 @@ def additions(run: BatchRun) -> dict[str, int]:
         **_observed("batch", BATCH_BOUNDS, run.images, 1, run.images),
         **_observed("seconds", SECONDS_BOUNDS, each_s, run.images, round(run.took_s * 1_000_000)),
     }
+    if run.machine:
+        added |= {f"speed:{run.machine}:images": run.images, f"speed:{run.machine}:us": round(run.took_s * 1_000_000)}
     if run.predicted_bytes > 0 and run.peak_bytes > 0:
         ratio = run.peak_bytes / run.predicted_bytes
         added |= _observed("ratio", RATIO_BOUNDS, ratio, 1, round(ratio * 1000))

@@ -38,7 +38,7 @@ class ClassPlan(_Told):
     more: int | None = Field(
         description="Besides those, with which all that this class can do is done in time; null: no number is enough"
     )
-    done_in_s: float | None = Field(description="Until all of it is done then; null: not all can be")
+    done_in_s: float | None = Field(description="Until that is done then")
     cannot: dict[str, str] = Field(description="Models that are late all the same, and why this class is no help")
     rates: tuple[RateTold, ...]
 

@@ -73,7 +73,7 @@ def _living(
     for queue in requirements:
         if at_work and queue not in lacks and all(queue in worker.advert.withdrawn for worker in at_work):
             lacks[queue] = f"has withdrawn: {at_work[0].advert.withdrawn[queue]}"
-    return Kind(of, len(at_work), lacks, _rates(models, lacks, workers, of.threads, counts))
+    return Kind(of, len(at_work), lacks, _rates(models, lacks, workers, of, counts))
 
 
 def _new(
@@ -85,7 +85,7 @@ def _new(
     threads = max((point.threads for spec in models if spec.needs == needs for point in spec.profile), default=_THREADS)
     of = WorkerClass(needs.cpu_level, needs.memory_bytes, 1, threads, tuple(sorted(needs.cpu_features)))
     lacks = {queue: why for queue, other in requirements.items() if (why := _lacks(needs, other))}
-    return Kind(of, 0, lacks, _rates(models, lacks, [], threads, counts))
+    return Kind(of, 0, lacks, _rates(models, lacks, [], of, counts))
 
 
 def _lacks(had: Requirement, needs: Requirement) -> str:
@@ -101,9 +101,9 @@ def _rates(
     models: Sequence[ModelSpec],
     lacks: Mapping[str, str],
     workers: Sequence[Worker],
-    threads: int,
+    of: WorkerClass,
     counts: Mapping[str, ModelCounts],
 ) -> dict[str, Rate]:
     fitting = [spec for spec in models if queue_name(spec.needs) not in lacks]
-    rates = {spec.ref: rate_of(spec, workers, threads, counts.get(spec.ref)) for spec in fitting}
+    rates = {spec.ref: rate_of(spec, workers, of, counts.get(spec.ref)) for spec in fitting}
     return {ref: rate for ref, rate in rates.items() if rate is not None}

@@ -76,7 +76,12 @@ class WorkerClass:
     def name(self) -> str:
         """`x86_64_v3-3584m-2x4`: level, memory of a slot, slots × threads; `+avx512_vnni` where that counts."""
         features = "".join(f"+{feature}" for feature in self.cpu_features)
-        return f"{self.cpu_level}{features}-{self.memory_per_slot_bytes // MIB}m-{self.slots}x{self.threads}"
+        return f"{self.cpu_level}{features}{self.machine.removeprefix(self.cpu_level)}"
+
+    @property
+    def machine(self) -> str:
+        """The same without features, as `contract.capability.machine_class` spells it."""
+        return f"{self.cpu_level}-{self.memory_per_slot_bytes // MIB}m-{self.slots}x{self.threads}"
 
 
 def class_of(capability: Capability, asked_for: frozenset[str]) -> WorkerClass:

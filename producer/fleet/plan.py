@@ -160,10 +160,11 @@ def _class(place: int, case: _Case, targets: Sequence[str], late: Sequence[str],
     if more is None and helped:
         more = case.least(place, helped, {})
     done_s = case.done_s({place: more or 0})
+    could = [queue for queue in targets if queue not in late or done_s[queue] <= case.within_s]
     cannot = {
         ref: kind.lacks.get(queue) or _why_late(kind, ref, case.within_s)
         for queue in late
-        if done_s[queue] > case.within_s
+        if queue not in could
         for ref in case.parts[queue]
         if ref in asked
     }
@@ -177,7 +178,7 @@ def _class(place: int, case: _Case, targets: Sequence[str], late: Sequence[str],
         threads=kind.of.threads,
         workers=kind.workers,
         more=more,
-        done_in_s=_latest(done_s, targets),
+        done_in_s=None if more is None else _latest(done_s, could),
         cannot=cannot,
         rates=tuple(RateTold(model=ref, **vars(kind.rates[ref])) for ref in sorted(used & kind.rates.keys())),
     )

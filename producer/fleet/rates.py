@@ -1,7 +1,8 @@
 """How fast one slot of a class of workers is with a model, and how that is known. Pure.
 
 now       workers of the class do nothing else at this moment, and have told of their last minute
-fleet     all slots that ever ran it, whatever their class: their seconds for each image
+class     all slots of workers of the class that ever ran it: their seconds for each image
+fleet     all slots that ever ran it, whatever their class
 profile   measured when the model was added, on the machine that the profile names
 """
 
@@ -13,9 +14,9 @@ from typing import Final, Literal
 from contract.ledger import ModelCounts
 from contract.model_spec import ModelSpec, ProfilePoint
 from contract.vitals import LATELY_S, Vitals
-from producer.fleet.facts import Worker
+from producer.fleet.facts import Worker, WorkerClass
 
-Source = Literal["now", "fleet", "profile"]
+Source = Literal["now", "class", "fleet", "profile"]
 
 #: Fewer say little: a first call takes several times as long as the others.
 IMAGES_MIN: Final = 50
@@ -31,9 +32,10 @@ class Rate:
     detail: str
 
 
-def rate_of(spec: ModelSpec, workers: Iterable[Worker], threads: int, counts: ModelCounts | None) -> Rate | None:
-    """`workers`: those of the class, whose slots have `threads` threads each. None: nobody has measured it."""
-    return _now(spec.ref, [worker.vitals for worker in workers]) or _fleet(counts) or _profile(spec, threads)
+def rate_of(spec: ModelSpec, workers: Iterable[Worker], of: WorkerClass, counts: ModelCounts | None) -> Rate | None:
+    """Of a slot of the class `of`; `workers` are those of it that live. None: nobody has measured it."""
+    now = _now(spec.ref, [worker.vitals for worker in workers])
+    return now or _class(counts, of.machine) or _fleet(counts) or _profile(spec, of.threads)
 
 
 def _now(ref: str, told: Iterable[Vitals | None]) -> Rate | None:
@@ -51,6 +53,13 @@ def _now(ref: str, told: Iterable[Vitals | None]) -> Rate | None:
         return None
     which = "1 worker" if len(rates) == 1 else f"the median of {len(rates)} workers"
     return Rate(median(rates), "now", f"in the last minute, {which} of this class")
+
+
+def _class(counts: ModelCounts | None, machine: str) -> Rate | None:
+    images, seconds = (0, 0.0) if counts is None else counts.speeds.get(machine, (0, 0.0))
+    if images < IMAGES_MIN or seconds <= 0:
+        return None
+    return Rate(images / seconds, "class", f"mean of {images:,} images on workers of this class, ever")
 
 
 def _fleet(counts: ModelCounts | None) -> Rate | None:

@@ -76,7 +76,7 @@ def advice(plan: Plan) -> str:
     new = [
         f"{each.more:,} new of {each.worker_class}" for each in plan.together if not classes[each.worker_class].workers
     ]
-    return f"It takes {' and '.join([*more, *new])}; then all is done in {_in(plan.together_done_in_s)}."
+    return f"It takes {', '.join([*more, *new])}; then all is done in {_in(plan.together_done_in_s)}."
 
 
 def _model(model: ModelPlan) -> Row:

@@ -5,6 +5,7 @@ import signal
 
 import pytest
 
+from contract.capability import machine_class
 from contract.memory import MIB
 from contract.vitals import Vitals
 from tests.support.wait import wait_until
@@ -70,6 +71,10 @@ def test_at_rest_at_work_and_after_a_kill(new_yard, slow, worker):
     assert (counts.batch.sum, counts.seconds.count) == (12, 12)
     assert counts.batch.counts[1] in (5, 6), "calls of two images; after a crash, those that were held come alone"
     assert counts.seconds.sum / counts.seconds.count >= 0.5, "a call of two images takes a second"
+    advert = new_yard.advert(worker.node)
+    assert advert is not None
+    assert {*counts.speeds} == {machine_class(advert.capability)}
+    assert counts.speeds[machine_class(advert.capability)][0] == 12
     # With a lease of three seconds, the reconciler of a busy machine may be first.
     assert counts.attempts in ({"crash": 1, "done": 1}, {"lost": 1, "done": 1})
     assert ("crash" in counts.attempts) == (counts.kills == {"signal": 1})

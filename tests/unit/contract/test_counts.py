@@ -25,6 +25,18 @@ from contract.ledger.counts import BATCH_BOUNDS, BatchRun, Histogram, ModelCount
             },
             id="a peak of 0.7 of what was expected",
         ),
+        pytest.param(
+            BatchRun(8, 2.0, machine="armv8.2a-1024m-1x2"),
+            {
+                "batch:8": 1,
+                "batch:sum": 8,
+                "seconds:0.25": 8,
+                "seconds:sum": 2_000_000,
+                "speed:armv8.2a-1024m-1x2:images": 8,
+                "speed:armv8.2a-1024m-1x2:us": 2_000_000,
+            },
+            id="on a machine of a class",
+        ),
     ],
 )
 def test_a_call_falls_into_one_bucket_of_each(run: BatchRun, added: dict[str, int]) -> None:
@@ -49,6 +61,8 @@ def test_what_was_added_is_read() -> None:
             "kills:guard": "1",
             "peak:1024m:predicted": "1000",
             "peak:1024m:real": "700",
+            "speed:x86_64_v3-1024m-1x2:images": "60",
+            "speed:x86_64_v3-1024m-1x2:us": "1500000",
             "weather:fine": "1",
         }
     )
@@ -60,6 +74,7 @@ def test_what_was_added_is_read() -> None:
     assert counts.batch == Histogram(BATCH_BOUNDS, (0, 0, 0, 1, 0, 0, 0, 0, 0, 0), 8)
     assert (counts.seconds.count, counts.seconds.sum, counts.ratio.count) == (8, 2.0, 0)
     assert counts.peaks == {"1024m": (1000, 700)}
+    assert counts.speeds == {"x86_64_v3-1024m-1x2": (60, 1.5)}
 
 
 def test_a_model_that_was_never_used_has_zeros() -> None:

@@ -59,7 +59,7 @@ def told(monkeypatch):
 def memory(told, tmp_path):
     """A slot of 1 GiB on a machine of 10, of which the guard wants 205 MiB to stay free, and admission twice that."""
     assert told.free_bytes == 8 * GIB
-    memory = SlotMemory(tmp_path, GIB, ToldLearned(), timedelta(seconds=60))
+    memory = SlotMemory(tmp_path, GIB, ToldLearned(), timedelta(seconds=60), "x86_64_v3-1024m-1x2")
     memory._guard.stop()
     yield memory
     memory.box.close()
@@ -208,7 +208,7 @@ def test_a_call_is_told_with_what_was_expected_of_it_and_its_peak(memory):
         memory.box.observe(MemorySample(450 * MIB, 8 * GIB, "host memory", 0.0))
         run = memory.measured(4, 0.5)
 
-    assert run == BatchRun(4, 0.5, "1024m", 200 * MIB + admission.predicted_bytes, 450 * MIB)
+    assert run == BatchRun(4, 0.5, "1024m", 200 * MIB + admission.predicted_bytes, 450 * MIB, "x86_64_v3-1024m-1x2")
 
 
 def test_a_call_that_fits_into_what_was_kept_says_nothing_of_the_prediction(memory, told):

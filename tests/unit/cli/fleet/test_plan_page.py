@@ -26,14 +26,14 @@ BEHIND = plan_of(backlog(small(), large(), small=10_800, large=3600), {}, timede
 def test_on_a_wide_terminal() -> None:
     assert drawn(BEHIND, 200) == [
         "14,400 images of all models by 13:00 UTC, in 1 h",
-        "It takes 2 more of x86_64_v3-2048m-1x2 and 2 more of x86_64_v3-16384m-1x2; then all is done in 50 min.",
+        "It takes 2 more of x86_64_v3-2048m-1x2, 2 more of x86_64_v3-16384m-1x2; then all is done in 50 min.",
         "",
         "model    images  with what is there",
         "large@1   3,600  in 2 h, which is too late",
         "small@1  10,800  in 2 h 30 min, which is too late",
         "",
         "class                 memory per slot  there  more  then done in  cannot",
-        "x86_64_v3-2048m-1x2           2.0 GiB      1     3           2 h  "
+        "x86_64_v3-2048m-1x2           2.0 GiB      1     3        45 min  "
         "large@1: 8g of memory per slot (has 2.0 GiB)",
         "x86_64_v3-16384m-1x2         16.0 GiB      1     4        50 min",
         "",

@@ -1,5 +1,6 @@
 """producer.fleet.plan: how many workers of which class, by when, and who cannot. Tables, worked out by hand."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,9 +12,10 @@ from contract.memory import parse_bytes
 from contract.model_spec import ModelSpec
 from producer.fleet import Facts
 from producer.fleet.advice import ClassPlan, Plan, Together
+from producer.fleet.facts import class_of
 from producer.fleet.plan import _least, plan_of
 from producer.fleet.rates import rate_of
-from tests.support.builders import spec
+from tests.support.builders import capability, spec
 from tests.support.facts import at_work, facts, vitals, worker
 
 SMALL_QUEUE, LARGE_QUEUE = "detect.any.512m", "detect.any.8g"
@@ -74,12 +76,12 @@ SMALL_CLASS, LARGE_CLASS = "x86_64_v3-2048m-1x2", "x86_64_v3-16384m-1x2"
         (7140, 60, 1, 3600.0),  # 60 + (7140 - 60) / 2
         (7141, 60, 2, 2420.3),
         (36_000, 60, 10, 3327.3),  # nine would need 60 + 35940 / 10, which is 3654
-        (90, 1, None, 90.0),  # whoever starts now is there when it is over
-        (10**9, 60, None, 1e9),
+        (90, 1, None, None),  # whoever starts now is there when it is over
+        (10**9, 60, None, None),
     ],
 )
 def test_how_many_more_of_the_class_that_is_there(
-    images: int, within_min: float, more: int | None, done_in_s: float
+    images: int, within_min: float, more: int | None, done_in_s: float | None
 ) -> None:
     told = plan(backlog(small(), models=(SMALL,), small=images), timedelta(minutes=within_min))
 
@@ -113,7 +115,7 @@ def test_a_class_that_a_model_does_not_fit_says_so_and_what_it_can_do() -> None:
     }
     # And small workers can be added for the small model, but none of them is any help for the large one
     few = of_class(told, SMALL_CLASS)
-    assert (few.more, few.done_in_s) == (3, 7200.0)  # 10,800 in an hour: 3,600 + n × 3,540
+    assert (few.more, few.done_in_s) == (3, 2745.0)  # 60 + (10,800 - 60) / 4; two more would take 3,640
     assert few.cannot == {"large@1": "8g of memory per slot (has 2.0 GiB)"}
     # While large ones do all of it
     big = of_class(told, LARGE_CLASS)
@@ -230,9 +232,17 @@ def test_images_that_were_moved_to_a_larger_queue_are_done_there() -> None:
 
 def seen(images: int, seconds: float) -> ModelCounts:
     buckets = (images, *(0 for _ in SECONDS_BOUNDS))
-    return ModelCounts(seconds=Histogram(SECONDS_BOUNDS, buckets, seconds))
+    return ModelCounts(
+        seconds=Histogram(SECONDS_BOUNDS, buckets, seconds), speeds={"x86_64_v2-512m-1x1": (images, 1.0)}
+    )
 
 
+def seen_here(images: int, seconds: float) -> ModelCounts:
+    """On workers of the class that is asked for, and much slower on others."""
+    return replace(seen(10 * images, 1e6), speeds={SMALL_CLASS: (images, seconds)})
+
+
+OF_TWO_THREADS = class_of(capability("2g"), frozenset())
 BUSY = at_work("a@yard", {"small@1": 6.0}, slots=2)
 
 
@@ -248,11 +258,14 @@ BUSY = at_work("a@yard", {"small@1": 6.0}, slots=2)
         pytest.param([at_work("a@yard", {"b@1": 3.0})], None, 1.0, "profile", id="it is at another one"),
         pytest.param([worker(old=True)], None, 1.0, "profile", id="an older worker says nothing"),
         pytest.param([small()], seen(100, 50), 2.0, "fleet", id="all that ever ran it"),
+        pytest.param([small()], seen_here(100, 25), 4.0, "class", id="all of its class that ever ran it"),
+        pytest.param([BUSY], seen_here(100, 25), 3.0, "now", id="what is now tells more"),
+        pytest.param([small()], seen_here(49, 1), 490 / 1e6, "fleet", id="too few of its class"),
         pytest.param([small()], seen(49, 10), 1.0, "profile", id="too few images say little"),
     ],
 )
 def test_the_best_that_is_known_of_its_speed(workers: list[Any], counts: Any, speed: float, source: str) -> None:
-    rate = rate_of(SMALL, workers, 2, counts)
+    rate = rate_of(SMALL, workers, OF_TWO_THREADS, counts)
 
     assert rate is not None
     assert (rate.images_per_s, rate.source) == (speed, source)
@@ -263,7 +276,7 @@ def test_a_worker_that_has_just_begun_has_no_minute_to_tell_of() -> None:
     assert young.vitals is not None
     young = type(young)(young.advert, young.vitals.model_copy(update={"up_s": 20.0}))
 
-    rate = rate_of(SMALL, [young], 2, None)
+    rate = rate_of(SMALL, [young], OF_TWO_THREADS, None)
 
     assert rate is not None
     assert rate.source == "profile"
@@ -306,7 +319,7 @@ PROFILED = {
     ],
 )
 def test_the_profile_nearest_to_the_class(fields: dict[str, Any], threads: int, speed: float, detail: str) -> None:
-    rate = rate_of(spec("small", memory=PROFILED, **fields), [], threads, None)
+    rate = rate_of(spec("small", memory=PROFILED, **fields), [], replace(OF_TWO_THREADS, threads=threads), None)
 
     assert rate is not None
     assert (rate.images_per_s, rate.source, rate.detail) == (speed, "profile", detail)

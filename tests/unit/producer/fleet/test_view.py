@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from contract.capability import Requirement
+from contract.capability import Requirement, machine_class
 from contract.ledger import Work
 from contract.memory import GIB, parse_bytes
 from contract.vitals import SlotVitals
@@ -154,4 +154,7 @@ def test_of_an_older_worker_is_told_what_others_know_of_it(running: dict[str, in
     ],
 )
 def test_classes(has, asked_for, name: str) -> None:
-    assert class_of(has, frozenset(asked_for)).name == name
+    of = class_of(has, frozenset(asked_for))
+
+    assert of.name == name
+    assert of.machine == machine_class(has)
