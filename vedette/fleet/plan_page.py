@@ -1,5 +1,6 @@
 """The page of `vedette fleet --plan`: what there is, when it is done, what more it takes, and how that is known."""
 
+import math
 from collections.abc import Iterator
 from typing import Final
 
@@ -70,13 +71,14 @@ def advice(plan: Plan) -> str:
     if plan.together is None:
         return "No number of workers of these classes is done in time: see below."
     classes = {one.worker_class: one for one in plan.classes}
-    more = [
-        f"{each.more:,} more of {each.worker_class}" for each in plan.together if classes[each.worker_class].workers
-    ]
-    new = [
-        f"{each.more:,} new of {each.worker_class}" for each in plan.together if not classes[each.worker_class].workers
-    ]
-    return f"It takes {', '.join([*more, *new])}; then all is done in {_in(plan.together_done_in_s)}."
+    parts = [_more(each.more, classes[each.worker_class]) for each in plan.together]
+    return f"It takes {', '.join(parts)}; then all is done in {_in(plan.together_done_in_s)}."
+
+
+def _more(count: int, of: ClassPlan) -> str:
+    if of.workers:
+        return f"{count:,} more of {of.worker_class}"
+    return f"{counted(count, 'new worker')} with {format_bytes(of.memory_per_slot_bytes)} per slot ({of.worker_class})"
 
 
 def _model(model: ModelPlan) -> Row:
@@ -115,10 +117,10 @@ def _rates(plan: Plan) -> Iterator[Row]:
 
 
 def _in(seconds: float | None) -> str:
-    """`8 s`, `40 min`, `1 h 50 min`."""
+    """`8 s`, `40 min`, `1 h 50 min`; begun minutes count."""
     if seconds is None:
         return "never"
     if 3600 <= seconds < 172_800:
-        hours, minutes = divmod(round(seconds / 60), 60)
+        hours, minutes = divmod(math.ceil(seconds / 60), 60)
         return f"{hours} h {minutes:02} min" if minutes else f"{hours} h"
-    return age(seconds)
+    return age(math.ceil(seconds / 60) * 60 if 60 < seconds < 3600 else seconds)

@@ -26,16 +26,16 @@ BEHIND = plan_of(backlog(small(), large(), small=10_800, large=3600), {}, timede
 def test_on_a_wide_terminal() -> None:
     assert drawn(BEHIND, 200) == [
         "14,400 images of all models by 13:00 UTC, in 1 h",
-        "It takes 2 more of x86_64_v3-2048m-1x2, 2 more of x86_64_v3-16384m-1x2; then all is done in 50 min.",
+        "It takes 2 more of x86_64_v3-2048m-1x2, 2 more of x86_64_v3-16384m-1x2; then all is done in 51 min.",
         "",
         "model    images  with what is there",
         "large@1   3,600  in 2 h, which is too late",
         "small@1  10,800  in 2 h 30 min, which is too late",
         "",
         "class                 memory per slot  there  more  then done in  cannot",
-        "x86_64_v3-2048m-1x2           2.0 GiB      1     3        45 min  "
+        "x86_64_v3-2048m-1x2           2.0 GiB      1     3        46 min  "
         "large@1: 8g of memory per slot (has 2.0 GiB)",
-        "x86_64_v3-16384m-1x2         16.0 GiB      1     4        50 min",
+        "x86_64_v3-16384m-1x2         16.0 GiB      1     4        51 min",
         "",
         "how fast a slot is  class                 images/s  as known from",
         "large@1             x86_64_v3-16384m-1x2       0.5  profile: 2 threads",
@@ -56,13 +56,13 @@ def test_when_the_workers_that_live_are_enough() -> None:
     plan = plan_of(backlog(BUSY, models=(SMALL,), small=600), {}, timedelta(hours=2))
 
     assert headline(plan) == "600 images of all models by 14:00 UTC, in 2 h"
-    assert advice(plan) == "The workers that live are done in 1 min."
+    assert advice(plan) == "The workers that live are done in 2 min."
 
 
 def test_when_a_machine_has_to_be_brought_in() -> None:
     plan = plan_of(backlog(small(), small=100, large=3600), {}, timedelta(hours=1))
 
-    assert advice(plan) == "It takes 3 new of any-8192m-1x2; then all is done in 41 min."
+    assert advice(plan) == "It takes 3 new workers with 8.0 GiB per slot (any-8192m-1x2); then all is done in 41 min."
     assert "never: needs 8g of memory per slot, the largest worker has 2.0 GiB" in " ".join(drawn(plan, 200))
 
 
