@@ -1,6 +1,9 @@
 """What Compose's schema cannot see in docker-compose.yml: services are limited, guarded, checked, and end in time."""
 
+import json
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -210,3 +213,30 @@ def test_variables_are_filled_in_as_compose_does(text, expected):
 
 def _environment_of_image(target: str) -> dict[str, str]:
     return {k: v for step in stages()[target].steps if step.word == "ENV" for k, v in step.variables.items()}
+
+
+def validated(path):
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", path]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_it_follows_the_compose_specification(tmp_path):
+    done = validated(FILE)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+    # Given the same with a word that Compose doesn't know, then the check sees it.
+    broken = tmp_path / "docker-compose.yml"
+    broken.write_text(json.dumps(load() | {"services": {"redis": {"imagge": "redis"}}}), encoding="utf-8")
+    assert validated(broken).returncode != 0
+
+
+@each_worker
+def test_a_worker_starts_as_celery_users_know_it_and_measures_by_itself(service: Service):
+    assert service.command[:4] == ["celery", "-A", "workers", "worker"]
+    assert not {"--memory", "--slots", "--threads"} & set(service.command)
+
+
+@each_service
+def test_who_speaks_to_redis_waits_until_it_answers(service: Service):
+    if "VEDETTE_REDIS_URL" in service.environment:
+        assert service.raw["depends_on"] == {"redis": {"condition": "service_healthy"}}

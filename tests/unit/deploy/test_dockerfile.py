@@ -5,6 +5,7 @@ import tomllib
 
 import pytest
 
+from contract.settings import PREFIX, Settings
 from tests.support.compose import ROOT
 from tests.support.dockerfile import stages
 
@@ -66,3 +67,17 @@ def test_lines_are_joined_and_flags_are_read():
         {"type": "cache", "target": "/c"},
         {"type": "bind", "from": "x", "source": "/y", "target": "/z"},
     ]
+
+
+def test_the_image_that_nobody_names_a_target_for_starts_a_worker():
+    *_, last = STAGES.values()
+    told = {step.word: step for step in last.steps}
+    assert told["CMD"].argv[:4] == ["celery", "-A", "workers", "worker"]
+    assert told["STOPSIGNAL"].rest == "SIGTERM"
+
+
+def test_every_setting_that_an_image_has_exists():
+    named = {name for stage in STAGES.values() for step in stage.steps if step.word == "ENV" for name in step.variables}
+    ours = {name for name in named if name.startswith(PREFIX)}
+    assert ours
+    assert ours <= {PREFIX + field.upper() for field in Settings.model_fields}
