@@ -30,7 +30,7 @@ class Worker:
     @cached_property
     def draining(self) -> bool:
         """It finishes what it is at and takes nothing new."""
-        return getattr(self.advert, "draining", False) or (self.vitals is not None and self.vitals.draining)
+        return self.advert.draining or (self.vitals is not None and self.vitals.draining)
 
     def serves(self, needs: Requirement) -> bool:
         return not self.draining and serves(self.advert, needs)
