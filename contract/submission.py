@@ -47,6 +47,7 @@ def plan_job(
     allow_waiting: bool = False,
     allow_degraded: bool = False,
     max_failure_rate: float | None = None,
+    exact: bool = False,
 ) -> Plan:
     """For a job of `images` images, None when nobody knows how many will come. `batch_size` None is the model's own.
 
@@ -59,6 +60,7 @@ def plan_job(
         min_score=min_score,
         allow_degraded=allow_degraded,
         max_failure_rate=max_failure_rate,
+        exact=exact,
     )
     return plan_more(spec, adverts, settings, options, images=images, allow_waiting=allow_waiting)
 

@@ -70,6 +70,7 @@ class SubmitMessage(Message):
     allow_degraded: bool = False
     max_failure_rate: Annotated[float, Field(ge=0, le=1)] | None = None
     webhook: SubmitWebhook | None = None
+    exact: bool = False
 
     def refs(self) -> list[ImageRef]:
         return [ImageRef(index=index, name=image.name, uri=image.uri) for index, image in enumerate(self.images)]

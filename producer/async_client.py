@@ -81,6 +81,7 @@ class AsyncClient:
         max_failure_rate: float | None = None,
         on_created: Callable[[AsyncJob], None] | None = None,
         webhook: str | None = None,
+        exact: bool = False,
     ) -> AsyncJob:
         """Queues a job and returns when all of its images are on their way.
 
@@ -105,6 +106,7 @@ class AsyncClient:
             max_failure_rate,
             created,
             webhook,
+            exact,
         )
         self._feeds.add(given)
         submission = self._threads.submit(call)

@@ -132,6 +132,7 @@ class Submitter:
             allow_waiting=message.allow_waiting,
             allow_degraded=message.allow_degraded,
             max_failure_rate=message.max_failure_rate,
+            exact=message.exact,
         )
         begun = Submission(
             state="begun",

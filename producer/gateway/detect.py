@@ -27,6 +27,7 @@ class DetectRequest(Input):
     model: str = Field(min_length=1, max_length=128, examples=["defects-small"])
     min_score: float = Field(0.5, ge=0, le=1, description="Detections below it are not reported")
     allow_degraded: bool = Field(False, description="It may be made coarser where it fits into no worker's memory")
+    exact: bool = Field(False, description="It is decoded as it is, also where its model sees less of it")
 
 
 _BODY: Final = json_body(schema_of(DetectRequest), {"image": "/images/plate-01.png", "model": "defects-small"})
@@ -55,7 +56,7 @@ async def detect(
     deadline = Deadline(deadline_s)
     request = await image_of(http, asked, DetectRequest)
     let_go(http)
-    wanted = Wanted([request.image], request.model, request.min_score, request.allow_degraded)
+    wanted = Wanted([request.image], request.model, request.min_score, request.allow_degraded, request.exact)
     [result] = await inferred(http, asked, caller, wanted, deadline)
     if result.failure is not None:
         raise ImageFailed(result.failure)

@@ -34,6 +34,7 @@ class Wanted:
     model: str
     min_score: float = 0.5
     allow_degraded: bool = False
+    exact: bool = False
 
 
 async def inferred(
@@ -67,7 +68,14 @@ def _submit(asked: Backend, caller: ApiKey | None, wanted: Wanted, deadline: Dea
     pace.sent(time.monotonic(), len(images), slots)
     try:
         batch_size = 1 if len(images) == 1 else None
-        job = asked.client.submit(images, spec.ref, batch_size, wanted.min_score, allow_degraded=wanted.allow_degraded)
+        job = asked.client.submit(
+            images,
+            spec.ref,
+            batch_size,
+            wanted.min_score,
+            allow_degraded=wanted.allow_degraded,
+            exact=wanted.exact,
+        )
         note_job(asked, caller, job.id)
     except BaseException:
         pace.ended(time.monotonic(), len(images), done=0)

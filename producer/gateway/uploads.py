@@ -19,7 +19,7 @@ from producer.gateway.errors import flaws
 AnyRequest = TypeVar("AnyRequest", bound=BaseModel)
 
 #: Fields of a request that are numbers or truths, where only text can be said: in a query or a form.
-_READ_AS_JSON: Final = frozenset({"min_score", "allow_degraded"})
+_READ_AS_JSON: Final = frozenset({"min_score", "allow_degraded", "exact"})
 
 
 async def image_of(http: Request, asked: Backend, kind: type[AnyRequest]) -> AnyRequest:

@@ -107,6 +107,13 @@ def test_submit_rings_on_the_models_queue(client: Client, ledger: Ledger, redis_
 
 
 @pytest.mark.usefixtures("fleet")
+def test_a_job_can_ask_for_exactness(client: Client, ledger: Ledger) -> None:
+    job = client.submit(["a.jpg"], model="defects-small", exact=True)
+
+    assert ledger.options(job.id).exact
+
+
+@pytest.mark.usefixtures("fleet")
 def test_batch_size_is_the_models_own_by_default(client: Client, ledger: Ledger) -> None:
     job = client.submit(["a.jpg"], model="defects-small@latest")
 

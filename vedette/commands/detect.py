@@ -59,6 +59,7 @@ Images: TypeAlias = Sequence[tuple[str, str | Path]]
     help="Stop the job once more than this share of its images has failed, such as 0.2.",
 )
 @click.option("--webhook", metavar="URL", help="Address that a gateway tells when the job has ended.")
+@click.option("--exact", is_flag=True, help="Decode every image as it is, also where the model sees less of it.")
 @click.option("--detach", is_flag=True, help="Print the job's id and leave, instead of following it.")
 @click.pass_obj
 def detect(
@@ -75,6 +76,7 @@ def detect(
     allow_degraded: bool,
     max_failure_rate: float | None,
     webhook: str | None,
+    exact: bool,
     detach: bool,
 ) -> int:
     """Detect objects in images: folders, globs, files.
@@ -98,6 +100,7 @@ def detect(
             job = client.submit(
                 *(given, model, batch_size, min_score, allow_waiting, allow_degraded, max_failure_rate),
                 webhook=webhook,
+                exact=exact,
             )
         if detach:
             click.echo(job.id)

@@ -64,6 +64,7 @@ class PlayedClient:
         self.error: BaseException | None = None
         self.submitted: tuple[Any, ...] = ()
         self.webhook: str | None = None
+        self.exact = False
         self.specs: list[ModelSpec] = []
         self.adverts: list[Advert] = []
 
@@ -73,10 +74,10 @@ class PlayedClient:
     def __exit__(self, *_: object) -> None:
         return None
 
-    def submit(self, *arguments: Any, webhook: str | None = None) -> PlayedJob:
+    def submit(self, *arguments: Any, webhook: str | None = None, exact: bool = False) -> PlayedJob:
         if self.error is not None:
             raise self.error
-        self.submitted, self.webhook = arguments, webhook
+        self.submitted, self.webhook, self.exact = arguments, webhook, exact
         return self.played_job
 
     def upload(self, image: Path) -> str:
@@ -198,6 +199,15 @@ def test_who_is_to_be_told_of_the_end(client: PlayedClient) -> None:
     vedette("detect", "photos", "--model", "defects-small", "--detach", "--webhook", "https://hooks.example.org/")
 
     assert client.webhook == "https://hooks.example.org/"
+
+
+@pytest.mark.parametrize(("options", "exact"), [([], False), (["--exact"], True)])
+def test_images_are_decoded_as_they_are_for_those_who_ask(
+    client: PlayedClient, options: list[str], exact: bool
+) -> None:
+    vedette("detect", "photos", "--model", "defects-small", "--detach", *options)
+
+    assert client.exact is exact
 
 
 def test_annotate(client: PlayedClient) -> None:

@@ -21,7 +21,10 @@ OPTIONS = {
 }
 
 
-@pytest.mark.parametrize(("kind", "fields"), [(DetectMessage, DETECT), (ImageRef, IMAGE), (JobOptions, OPTIONS)])
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [(DetectMessage, DETECT), (ImageRef, IMAGE), (JobOptions, OPTIONS), (JobOptions, {**OPTIONS, "exact": True})],
+)
 def test_a_message_survives_the_journey_through_json(kind, fields):
     message = read_message(kind, fields)
 
