@@ -150,9 +150,7 @@ class Registry:
 
     def _keep(self, pipe: Pipeline, advert: Advert, now_s: float) -> None:
         """Notes when a worker was last seen, and now and then what it could do."""
-        oldest_s = now_s - self._past_lifetime.total_seconds()
         pipe.zadd(keys.PAST_ADVERTS, {advert.node: now_s})
-        pipe.zremrangebyscore(keys.PAST_ADVERTS, "-inf", oldest_s)
         pipe.pexpire(keys.PAST_ADVERTS, self._past_lifetime)
         lasting = advert.model_copy(update={"queues": ()})
         kept, at_s = self._kept.get(advert.node, (None, 0.0))
@@ -161,6 +159,10 @@ class Registry:
                 keys.past_advert(advert.node), PastAdvert(advert=lasting).model_dump_json(), px=self._past_lifetime
             )
             self._kept[advert.node] = lasting, now_s
+            # Not ZREMRANGEBYSCORE: a Redis user that was made for an older Vedette lacks it, and no advert would come.
+            gone = self._redis.zrangebyscore(keys.PAST_ADVERTS, "-inf", now_s - self._past_lifetime.total_seconds())
+            if gone:
+                pipe.zrem(keys.PAST_ADVERTS, *gone)
 
     def adverts(self) -> list[Advert]:
         """The workers that live now, by node name."""

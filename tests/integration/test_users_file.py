@@ -58,7 +58,7 @@ def test_redis_is_as_the_compose_file_says(project, server):
         assert admin.config_get("save") == {"save": ""}
         assert admin.config_get("maxmemory") == {"maxmemory": str(2 * 1024**3)}
         assert admin.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
-        assert set(admin.acl_users()) == {"admin", "default", "health", "monitor", "producer", "worker"}
+        assert set(admin.acl_users()) == {"admin", "default", "health", "monitor", "operator", "producer", "worker"}
 
 
 def test_nobody_speaks_without_a_password(server):

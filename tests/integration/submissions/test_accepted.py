@@ -206,11 +206,11 @@ def test_what_is_left_behind_is_documented_and_has_a_lifetime(send, answer, redi
 
 
 @pytest.mark.usefixtures("fleet")
-def test_who_is_to_be_told_of_the_end(send, app, ledger, registry, submissions, settings):
+def test_who_is_to_be_told_of_the_end(send, app, ledger, registry, submissions, settings, blobs):
     opened = settings.model_copy(update={"webhook_hosts": ("hooks.example",)})
     send(webhook={"url": "https://hooks.example/in?token=x"})
 
-    Submitter(app, ledger, registry, submissions, opened).answer(submissions.oldest())
+    Submitter(app, ledger, registry, submissions, opened, blobs).answer(submissions.oldest())
 
     assert submissions.get("j1").state == "accepted"
     ledger.cancel_job("j1")

@@ -79,7 +79,8 @@ def test_a_doubled_bell_that_two_workers_hear_at_once_is_answered_by_one(new_yar
 
     results = job.finished()
     assert len({result.worker for result in results.values()}) == 1
-    assert len(new_yard.ledger.history(f"{job.name}-0")) == 1
+    # The last image's result is there a moment before its attempt is closed.
+    assert len(wait_until(lambda: new_yard.ledger.history(f"{job.name}-0"))) == 1
     # And the other one did hear it
     for worker in (small_worker, big_worker):
         wait_until(lambda log=worker: f"[{job.name}-0] received" in log.log, that=f"{worker.node} heard the bell")
