@@ -72,7 +72,9 @@ def _get(url):
 
 
 def test_a_request_is_followed_to_its_attempts_over_the_death_of_a_slot(new_yard, collector):
-    variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector, "OTEL_BSP_SCHEDULE_DELAY": "200"}
+    # Time for the death to be seen where it happens: a reconciler, who comes later, rings with a trace of its own.
+    patient = {"VEDETTE_LEASE": "60", "VEDETTE_BELL_PATIENCE": "120"}
+    variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector, "OTEL_BSP_SCHEDULE_DELAY": "200", **patient}
     new_yard.model("slow", call_s=2)
     with (
         new_yard.worker("traced", "--memory", "2g", "--slots", "1", "--threads", "1", **variables) as worker,
