@@ -1,6 +1,7 @@
 """Who asks, and whether they may now: before anything of a request's body is read.
 
-With keys, every path but the probes' needs one, and each key has its rate. Without, everybody may ask.
+With keys, every path but the probes' needs one, and each key has its rate. Without, everybody may ask, except pages of
+other sites (`other_sites`).
 """
 
 from collections.abc import Callable, MutableMapping, Sequence
@@ -19,7 +20,8 @@ from contract.errors import VedetteError
 from producer.gateway import page, threads
 from producer.gateway.api_keys import ApiKey, find
 from producer.gateway.backend import Backend
-from producer.gateway.errors import RateLimited, Unauthorized, answer_to
+from producer.gateway.errors import CrossSite, RateLimited, Unauthorized, answer_to
+from producer.gateway.other_sites import is_of_another_site
 from producer.outage import answering
 
 #: For who looks whether this process lives, and for who wants to know what a key would open.
@@ -28,6 +30,10 @@ OPEN_PATHS: Final = frozenset(
 )
 _UNAUTHORIZED: Final = 401
 _NEEDED: Final = "a key is needed: Authorization: Bearer vdt_…"
+_OTHER_SITE: Final = (
+    "a page of another site may not ask a gateway that needs no key (Sec-Fetch-Site, Origin); ask from a service, or "
+    "give the gateway keys (VEDETTE_API_KEYS_FILE)"
+)
 
 
 class Access:
@@ -45,8 +51,12 @@ class Access:
         self._take = backend.redis.register_script(script)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or self._keys is None or scope["path"] in OPEN_PATHS:
+        if scope["type"] != "http" or scope["path"] in OPEN_PATHS:
             await self._app(scope, receive, send)
+            return
+        if self._keys is None:
+            refused = is_of_another_site(scope["method"], Headers(scope=scope))
+            await (answer_to(CrossSite(_OTHER_SITE), scope["path"]) if refused else self._app)(scope, receive, send)
             return
         try:
             caller = await self._admit(self._keys(), Headers(scope=scope))

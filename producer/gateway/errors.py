@@ -7,6 +7,7 @@
     ├── RequestTimeout       request_timeout       a large body came too slowly
     ├── RequestTooLarge      request_too_large     more bytes or images than one request may have
     ├── Unauthorized         unauthorized          no key that is known
+    ├── CrossSite            cross_site            a browser asks for a page of another site, and no key is needed
     ├── RateLimited          rate_limited          the key has asked too often
     ├── TooManyQueued        too_many_queued       the key's jobs have too many images without a result
     ├── IdempotencyConflict  idempotency_conflict  the Idempotency-Key was used for another request
@@ -70,6 +71,10 @@ class Unauthorized(GatewayError):
     code = "unauthorized"
 
 
+class CrossSite(GatewayError):
+    code = "cross_site"
+
+
 class RateLimited(GatewayError):
     code = "rate_limited"
 
@@ -114,6 +119,7 @@ class InternalError(GatewayError):
 STATUS: Final[Mapping[str, int]] = {
     "request_malformed": 400,
     "unauthorized": 401,
+    "cross_site": 403,
     "not_found": 404,
     "job_unknown": 404,
     "model_unknown": 404,

@@ -49,6 +49,42 @@ def test_every_request_but_the_probes_needs_a_key(guarded: httpx.Client, caplog:
     assert "vdt_" not in caplog.text.replace("vdt_…", "")
 
 
+#: What a page may make a browser send without asking first.
+SIMPLE: list[tuple[str, dict[str, Any]]] = [
+    ("/v1/jobs", {"files": [("job", (None, b'{"model": "defects-small"}')), ("images", ("a.jpg", b"a"))]}),
+    ("/v1/detect", {"content": b'{"image": "/a.jpg", "model": "defects-small"}'}),
+    ("/v1/detect", {"files": [("image", ("a.jpg", b"a")), ("model", (None, b"defects-small"))]}),
+    ("/v1/models/defects-small:predict", {"content": b'{"instances": [{"b64": "YQ=="}]}'}),
+    ("/v2/models/defects-small/infer", {"content": b"{}"}),
+]
+
+
+@pytest.mark.usefixtures("fleet")
+@pytest.mark.parametrize(
+    "browser", [{"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}], ids=["now", "before"]
+)
+def test_a_page_of_another_site_cannot_ask_a_gateway_without_keys(
+    http: httpx.Client, redis_client: redis.Redis, browser: dict[str, str]
+) -> None:
+    plain = {"Content-Type": "text/plain"}
+    for path, body in SIMPLE:
+        answer = http.post(path, headers={**browser, **({} if "files" in body else plain)}, **body)
+        assert (answer.status_code, answer.json()["code"]) == (403, "cross_site"), path
+    assert http.delete("/v1/jobs/job-1", headers=browser).status_code == 403
+
+    assert not redis_client.keys(keys.job("*"))
+    assert not redis_client.keys(keys.blob("*"))
+    assert http.get("/fleet", headers=browser).status_code == 200  # somebody followed a link
+
+
+@pytest.mark.usefixtures("fleet")
+def test_pages_of_the_gateway_and_whoever_has_a_key_may_ask(http: httpx.Client, guarded: httpx.Client) -> None:
+    assert http.post("/v1/jobs", json=BODY, headers={"Sec-Fetch-Site": "same-origin"}).status_code == 201
+    foreign = {"Sec-Fetch-Site": "cross-site"}
+    assert guarded.post("/v1/jobs", json=BODY, headers=foreign).status_code == 401
+    assert guarded.post("/v1/jobs", json=BODY, headers={**foreign, **bearer("vdt_line")}).status_code == 201
+
+
 @pytest.mark.usefixtures("fleet")
 def test_a_body_without_a_key_is_not_read(guarded: httpx.Client) -> None:
     with socket.create_connection(("127.0.0.1", guarded.base_url.port or 0), timeout=10) as raw:
