@@ -2,14 +2,16 @@
 
 The first one with a key notes what it asks, then works, then notes its answer; the same request gets that answer for a
 day. One that failed leaves nothing, so that it may be tried again. What a body asks that is read as it comes is known
-when the work is done: until then its note only says that the key is taken.
+when the work is done: until then its note only says that the key is taken, and lives for as long as the body comes.
 """
 
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable
+import uuid
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
+from importlib import resources
 from typing import Annotated, Final, Protocol
 
 from fastapi import Header
@@ -36,6 +38,18 @@ class Hash(Protocol):
     def hexdigest(self) -> str: ...
 
 
+class Pulse:
+    """What is done, by whoever needs a sign of life, with every piece of a body that comes."""
+
+    def __init__(self) -> None:
+        self.beat: Callable[[], None] = lambda: None
+
+    def over(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        for piece in pieces:
+            self.beat()
+            yield piece
+
+
 def once(asked: Backend, key: str | None, caller: str, body: str, work: Callable[[], str]) -> tuple[str, bool]:
     """The answer of `work`, and whether it is one that was given before.
 
@@ -56,37 +70,43 @@ def once_read(
     caller: str,
     hashed: Hash,
     read: Iterable[object],
-    work: Callable[[Callable[[], None]], str],
+    work: Callable[[], str],
+    pulse: Pulse,
 ) -> tuple[str, bool]:
     """As `once`, for a body whose `hashed` has all of it only when `read`, or what `work` does, has come to its end.
 
-    `work` calls what it is given with every step, so that its note lives.
+    While `work` reads on, the `pulse` of the body keeps its note. One that was lost all the same, for nothing came for
+    too long, and that somebody else has now, ends the work with IdempotencyPending: one of them is enough.
     """
     if key is None:
-        return work(lambda: None), False
+        return work(), False
     note = _Note(asked, key, caller)
     known = note.begin()
     if known is not None:
         for _ in read:
             pass
         return note.answer(hashed.hexdigest(), known), True
-    return note.keep_answer(lambda: work(note.renew), hashed.hexdigest), False
+    pulse.beat = note.renew
+    return note.keep_answer(work, hashed.hexdigest), False
 
 
 class _Note:
-    """What stands in Redis under one key of one caller: `body`, a hash of what is asked, and its `answer`."""
+    """What stands in Redis under one key of one caller: `by` whom, `body`, a hash of what is asked, its `answer`."""
 
     def __init__(self, asked: Backend, key: str, caller: str) -> None:
         self._asked = asked
         self._key = key
         self._place = keys.gateway_idempotency(hashlib.sha256(f"{caller}\0{key}".encode()).hexdigest())
         self._renew_at_s = time.monotonic() + _SIGN_OF_LIFE_S
+        self._mine = ""
+        script = resources.files(__package__).joinpath("note.lua").read_text(encoding="utf-8")
+        self._if_mine = asked.redis.register_script(script)
 
     def begin(self, hashed: str | None = None) -> dict[str, str] | None:
         """None: the work is mine; else what was noted."""
-        noted = {} if hashed is None else {"body": hashed}
+        self._mine = json.dumps({"by": uuid.uuid4().hex} | ({} if hashed is None else {"body": hashed}))
         with answering(self._asked.settings):
-            if self._asked.redis.set(self._place, json.dumps(noted), nx=True, px=PENDING):
+            if self._taken():
                 return None
             text = self._asked.redis.get(self._place)
         known: dict[str, str] = json.loads(text) if text else {}
@@ -96,14 +116,16 @@ class _Note:
         if time.monotonic() > self._renew_at_s:
             self._renew_at_s = time.monotonic() + _SIGN_OF_LIFE_S
             with answering(self._asked.settings):
-                self._asked.redis.set(self._place, json.dumps({}), px=PENDING)
+                lives = self._if_mine([self._place], [self._mine, round(PENDING.total_seconds() * 1000)])
+                if not (lives or self._taken()):
+                    raise self._pending()
 
     def keep_answer(self, work: Callable[[], str], hashed: Callable[[], str]) -> str:
         try:
             answer = work()
         except BaseException:
             with answering(self._asked.settings):
-                self._asked.redis.delete(self._place)
+                self._if_mine([self._place], [self._mine, 0])
             raise
         with answering(self._asked.settings):
             self._asked.redis.set(self._place, json.dumps({"body": hashed(), "answer": answer}), px=LIFETIME)
@@ -115,5 +137,11 @@ class _Note:
                 f"Idempotency-Key {self._key!r} was used for another request; use a new one for each"
             )
         if "answer" not in known:
-            raise IdempotencyPending(f"the first request with Idempotency-Key {self._key!r} is still being answered", 1)
+            raise self._pending()
         return known["answer"]
+
+    def _taken(self) -> bool:
+        return bool(self._asked.redis.set(self._place, self._mine, nx=True, px=PENDING))
+
+    def _pending(self) -> IdempotencyPending:
+        return IdempotencyPending(f"the first request with Idempotency-Key {self._key!r} is still being answered", 1)

@@ -3,7 +3,8 @@ themselves as a form, of which a job is made when all are there.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from typing import Any, Final
 
 from contract.blobs import digest_of
@@ -15,7 +16,7 @@ from producer.gateway.backend import Backend
 from producer.gateway.body_kinds import FORM, LINES
 from producer.gateway.brought import Brought
 from producer.gateway.form import items_of, parts
-from producer.gateway.idempotency import once_read
+from producer.gateway.idempotency import Pulse, once_read
 from producer.gateway.lines import job_of_lines
 from producer.gateway.quota import Share
 from producer.gateway.schemas import JobRequest, JobSettings, JobView, NamedImage, ref_to
@@ -72,7 +73,8 @@ def submit_lines(
 
     Whatever is wrong with a line or with its sender, the job is cancelled before the error is told.
     """
-    settings, images = job_of_lines(pieces, asked.limits, asked.settings.image_policy)
+    pulse = Pulse()
+    settings, images = job_of_lines(pulse.over(pieces), asked.limits, asked.settings.image_policy)
     hashed = hashlib.sha256(f"lines {settings.model_dump_json()}".encode())
 
     def noted() -> Iterator[tuple[str, str]]:
@@ -81,7 +83,7 @@ def submit_lines(
             yield image
 
     read = noted()
-    return once_read(asked, key, name, hashed, read, lambda step: _submitted(asked, caller, settings, read, step))
+    return once_read(asked, key, name, hashed, read, partial(_submitted, asked, caller, settings, read), pulse)
 
 
 def submit_form(
@@ -91,7 +93,8 @@ def submit_form(
     asked.check_uploads()
     hashed = hashlib.sha256(b"form")
     file_bytes = min(asked.limits.body_bytes, asked.settings.image_bytes_max)
-    found = parts(pieces, content_type, file_bytes=file_bytes, field_bytes=asked.limits.line_bytes)
+    pulse = Pulse()
+    found = parts(pulse.over(pieces), content_type, file_bytes=file_bytes, field_bytes=asked.limits.line_bytes)
 
     def noted() -> Iterator[JobSettings | tuple[str, bytes]]:
         for item in items_of(found, asked.limits):
@@ -100,19 +103,13 @@ def submit_form(
             yield item
 
     read = noted()
-    return once_read(asked, key, name, hashed, read, lambda step: _uploaded(asked, caller, read, step))
+    return once_read(asked, key, name, hashed, read, partial(_uploaded, asked, caller, read), pulse)
 
 
-def _uploaded(
-    asked: Backend,
-    caller: ApiKey | None,
-    items: Iterator[JobSettings | tuple[str, bytes]],
-    step: Callable[[], None],
-) -> str:
+def _uploaded(asked: Backend, caller: ApiKey | None, items: Iterator[JobSettings | tuple[str, bytes]]) -> str:
     share, settings, images = Share(asked, caller), None, list[Image]()
     with Brought(asked) as brought:
         for item in items:
-            step()
             if isinstance(item, JobSettings):
                 settings = item
                 # Better told before the files than after them.
@@ -133,15 +130,12 @@ def _uploaded(
     return JobView.of(job.status()).model_dump_json()
 
 
-def _submitted(
-    asked: Backend, caller: ApiKey | None, settings: JobSettings, images: Iterator[Image], step: Callable[[], None]
-) -> str:
+def _submitted(asked: Backend, caller: ApiKey | None, settings: JobSettings, images: Iterator[Image]) -> str:
     share = Share(asked, caller)
 
     def admitted() -> Iterator[Image]:
         for image in images:
             share.take()
-            step()
             yield image
 
     job = asked.client.submit(admitted(), **settings.options, on_created=share.begin)
