@@ -24,6 +24,8 @@ from contract.vitals import Vitals, read_vitals
 
 #: How long it is known of a worker that is gone when it was last seen, and what it could do.
 _PAST_LIFETIME: Final = timedelta(days=1)
+#: Of those that are gone for longer, how many are taken off the list at once.
+_FORGOTTEN_MAX: Final = 1000
 
 
 class Advert(BaseModel):
@@ -150,19 +152,20 @@ class Registry:
 
     def _keep(self, pipe: Pipeline, advert: Advert, now_s: float) -> None:
         """Notes when a worker was last seen, and now and then what it could do."""
-        pipe.zadd(keys.PAST_ADVERTS, {advert.node: now_s})
-        pipe.pexpire(keys.PAST_ADVERTS, self._past_lifetime)
         lasting = advert.model_copy(update={"queues": ()})
         kept, at_s = self._kept.get(advert.node, (None, 0.0))
         if kept != lasting or now_s - at_s > self._past_lifetime.total_seconds() / 4:
+            # In two steps, for ZREMRANGEBYSCORE is nothing that a worker's user in Redis may do.
+            oldest_s = now_s - self._past_lifetime.total_seconds()
+            forgotten = self._redis.zrangebyscore(keys.PAST_ADVERTS, "-inf", oldest_s, start=0, num=_FORGOTTEN_MAX)
+            if forgotten:
+                pipe.zrem(keys.PAST_ADVERTS, *forgotten)
             pipe.set(
                 keys.past_advert(advert.node), PastAdvert(advert=lasting).model_dump_json(), px=self._past_lifetime
             )
             self._kept[advert.node] = lasting, now_s
-            # Not ZREMRANGEBYSCORE: a Redis user that was made for an older Vedette lacks it, and no advert would come.
-            gone = self._redis.zrangebyscore(keys.PAST_ADVERTS, "-inf", now_s - self._past_lifetime.total_seconds())
-            if gone:
-                pipe.zrem(keys.PAST_ADVERTS, *gone)
+        pipe.zadd(keys.PAST_ADVERTS, {advert.node: now_s})
+        pipe.pexpire(keys.PAST_ADVERTS, self._past_lifetime)
 
     def adverts(self) -> list[Advert]:
         """The workers that live now, by node name."""

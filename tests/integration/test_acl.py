@@ -12,6 +12,7 @@ from contract.drain import DrainOrder, read_order
 from contract.ledger import Attempt, Ledger, PutBack
 from contract.registry import Registry
 from contract.submit_message import SUBMIT_TASK
+from contract.vitals import Vitals
 from producer import Client, InvalidArgument
 from producer.fleet import read_facts
 from producer.gateway.api_keys import ApiKey, digest
@@ -142,8 +143,11 @@ def test_a_gateway_is_a_producer(settings, registry, redis_client):
         job = http.post("/v1/jobs", json=asked, headers=again).raise_for_status().json()["id"]
         assert http.post("/v1/jobs", json=asked, headers=again).raise_for_status().json()["id"] == job
         assert '"done"' in http.get(f"/v1/jobs/{job}/results", params={"follow": True}).raise_for_status().text
-        for path in (f"/v1/jobs/{job}", "/v1/models", "/v1/fleet", "/readyz"):
+        one = {"image": "/in/a.jpg", "model": "defects-small"}
+        assert http.post("/v1/detect", json=one).raise_for_status().json()["detections"]
+        for path in (f"/v1/jobs/{job}", f"/v1/jobs/{job}/why", "/v1/models", "/v1/fleet", "/readyz", "/metrics"):
             http.get(path).raise_for_status()
+        assert "vedette_redis_up 1" in http.get("/metrics").text
         http.post("/v1/jobs", json=asked).raise_for_status()  # counts what ended
         http.delete(f"/v1/jobs/{job}")
         lines = b'{"model": "defects-small"}\n"/in/a.jpg"\n'
@@ -155,7 +159,8 @@ def test_a_gateway_is_a_producer(settings, registry, redis_client):
         assert http.post("/v1/jobs", files=empty).status_code == 422  # and takes b.jpg back
         assert http.post("/v1/jobs", json={**asked, "model": "nobody"}, headers=again).status_code >= 400
 
-    assert denied(redis_client) == []
+    # `why` tells what it may see of Redis, and asks
+    assert {*denied(redis_client)} <= {("producer", "command", "info")}
 
 
 @pytest.mark.usefixtures("fleet")
@@ -189,6 +194,23 @@ def test_webhooks_are_submitted_by_a_producer_ended_by_a_worker_and_told_by_a_ga
         assert monitor.job(cancelled.id).status().webhook.attempts == 1
 
     assert denied(redis_client) == []
+
+
+def test_a_worker_says_who_it_is_and_takes_its_leave(connection, settings, redis_client):
+    # Given one that was last seen long ago, which the next to come takes off the list
+    redis_client.zadd(keys.PAST_ADVERTS, {"old@yard": 1})
+    client = connection("worker")
+    worker = Registry(client, settings)
+
+    worker.publish_model(spec())
+    worker.publish_advert(advert(), Vitals(node="small@yard"))
+    worker.count_reject("message_invalid")
+    assert read_order(client, "small@yard", "3f9c") is None
+    Ledger(client, settings).keep_waiting(0)
+    worker.withdraw_advert("small@yard")
+
+    assert denied(redis_client) == []
+    assert redis_client.zrange(keys.PAST_ADVERTS, 0, -1) == ["small@yard"]
 
 
 COMMON = [
