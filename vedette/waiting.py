@@ -1,25 +1,17 @@
-"""Why a job does not move: nobody who lives can run its model."""
+"""Why a job does not move, in a line: the headline of `vedette why`, which says more."""
 
-from collections.abc import Sequence
+from typing import Final
 
-from contract.ledger import JobStatus
-from contract.model_spec import ModelSpec
-from contract.registry import Advert, serves
-from contract.routing import explain
 from producer import Client
+from producer.why import Code
+
+#: It waits for its turn, or is at it: for whoever watches, that is no news.
+_ITS_TURN: Final[frozenset[Code]] = frozenset({"joining", "busy", "behind", "running", "soon", "unsealed"})
 
 
-def why_waiting(client: Client, status: JobStatus) -> str | None:
-    """What is missing, in one line or more; None when the job has ended or somebody can run it."""
-    if status.ended:
+def why_waiting(client: Client, job_id: str, *, in_turn: bool = False) -> str | None:
+    """None when it does not wait; unless `in_turn`, also when it only waits for its turn."""
+    told = client.why(job_id)
+    if told.state != "waiting" or (told.reasons[0].code in _ITS_TURN and not in_turn):
         return None
-    return missing_for(status.model, client.models(), client.fleet())
-
-
-def missing_for(ref: str, models: Sequence[ModelSpec], adverts: Sequence[Advert]) -> str | None:
-    spec = next((spec for spec in models if spec.ref == ref), None)
-    if spec is None:
-        return f"no worker has had {ref} for a long time: start one whose model store has it"
-    if any(serves(advert, spec.needs) for advert in adverts):
-        return None
-    return explain(spec, adverts)
+    return f"{told.headline} (more: vedette why {job_id})"

@@ -135,7 +135,7 @@ def _follow(client: Client, job: Job, images: Images, place: Place, with_boxes: 
                 tally,
                 progress,
                 on_result=drawings.add if drawings else None,
-                why=lambda status: why_waiting(client, status),
+                why=lambda status: why_waiting(client, status.job),
             )
     except KeyboardInterrupt:
         click.echo(

@@ -64,7 +64,7 @@ def results(
                     progress,
                     to_the_end=to_the_end,
                     on_result=drawings.add if drawings else None,
-                    why=lambda status: why_waiting(client, status),
+                    why=lambda status: why_waiting(client, status.job),
                 )
         except KeyboardInterrupt:
             click.echo(f"\njob {job_id} goes on without you; {tally.done} results were fetched.", err=True)

@@ -16,7 +16,7 @@ def status(session: Session, job_id: str) -> None:
     """Show where a job stands, and why it waits."""
     with session.client() as client:
         found = client.job(job_id).status()
-        why = why_waiting(client, found)
+        why = None if found.ended else why_waiting(client, job_id, in_turn=True)
     for name, text in status_lines(found):
         click.echo(f"{name:<10}{text}")
     if why is not None:

@@ -24,7 +24,8 @@ from contract.messages import ImageResult
 from contract.model_spec import ModelSpec
 from contract.registry import Advert
 from producer import Update
-from tests.support.builders import MODEL, advert, found, not_processed, spec
+from producer.why import Answer, Code, Reason
+from tests.support.builders import advert, found, not_processed, spec
 from tests.support.megadetector import flaws
 from tests.unit.cli.test_summary import status
 from vedette import cli
@@ -33,6 +34,7 @@ from vedette.commands.dead import dead
 from vedette.commands.models import COMMANDS as MODELS_COMMANDS
 from vedette.commands.models import models
 from vedette.session import Session
+from vedette.waiting import why_waiting
 
 
 class PlayedJob:
@@ -67,6 +69,7 @@ class PlayedClient:
         self.exact = False
         self.specs: list[ModelSpec] = []
         self.adverts: list[Advert] = []
+        self.answer: Answer | None = None
 
     def __enter__(self) -> "PlayedClient":
         return self
@@ -93,6 +96,11 @@ class PlayedClient:
 
     def fleet(self) -> list[Advert]:
         return self.adverts
+
+    def why(self, name: str) -> Answer:
+        assert self.answer is not None
+        assert name == self.played_job.id
+        return self.answer
 
 
 @pytest.fixture
@@ -352,26 +360,54 @@ def test_many_images_that_are_elsewhere_are_counted(client: PlayedClient) -> Non
     assert "not drawn: 80 more" in result.stderr
 
 
-def test_status_says_why_a_job_waits(client: PlayedClient) -> None:
+def why_it(state: str, code: Code, headline: str) -> Answer:
+    return Answer.model_construct(state=state, headline=headline, reasons=[Reason(code=code, text=headline)])
+
+
+@pytest.mark.parametrize("code", ["memory_short", "busy"])
+def test_status_says_why_a_job_waits_and_who_says_more(client: PlayedClient, code: Code) -> None:
     client.played_job = PlayedJob([found("a.jpg")], state="open")
-    client.specs, client.adverts = [spec(base="3g")], [advert("small@yard", memory="1g")]
+    client.answer = why_it("waiting", code, "queued 4 min: because")
 
     result = vedette("status", "job-1")
 
     assert result.exit_code == 0
     assert "state     open" in result.stdout
     assert "images    1 of 1 done" in result.stdout
-    assert f"why       no live worker can run {MODEL}: it needs 4g of memory per slot" in result.stdout
+    assert "why       queued 4 min: because (more: vedette why job-1)" in result.stdout
 
 
-def test_status_gives_no_reason_where_somebody_can_run_it(client: PlayedClient) -> None:
+def test_status_gives_no_reason_where_somebody_is_at_it(client: PlayedClient) -> None:
     client.played_job = PlayedJob([not_processed("a.jpg")], state="open")
-    client.specs, client.adverts = [spec()], [advert()]
+    client.answer = why_it("running", "running", "running, 1 of 2 images done")
 
     result = vedette("status", "job-1")
 
     assert "1 of them failed" in result.stdout
     assert "why" not in result.stdout
+
+
+def test_status_of_a_job_that_is_over_asks_nobody(client: PlayedClient) -> None:
+    client.played_job = PlayedJob([found("a.jpg")])
+
+    assert "why" not in vedette("status", "job-1").stdout
+
+
+@pytest.mark.parametrize(
+    ("state", "code", "told"),
+    [
+        ("waiting", "memory_short", "queued 4 min: because (more: vedette why job-1)"),
+        ("waiting", "busy", None),
+        ("running", "running", None),
+        ("done", "done", None),
+    ],
+)
+def test_whoever_watches_is_told_when_it_is_not_about_turns(
+    client: PlayedClient, state: str, code: Code, told: str | None
+) -> None:
+    client.answer = why_it(state, code, "queued 4 min: because")
+
+    assert why_waiting(client, "job-1") == told  # type: ignore[arg-type]  # what it asks is played
 
 
 def test_cancel(client: PlayedClient) -> None:
