@@ -1,13 +1,11 @@
-"""What an image reference may be, and whether it may be followed. Pure: nothing is opened, resolved or asked.
+"""What an image reference may be. Pure: nothing is opened, resolved or asked. Whether it may be followed, says
+`contract.reference_policy`.
 
     /images/a.jpg                     a path, as it stands
     file:///images/caf%E9.jpg         a path, percent-encoded: the only spelling of a name that is not UTF-8
     https://host/a.jpg, http://…      of the hosts that VEDETTE_IMAGE_HOSTS lists
     s3://bucket/a.jpg, gs://…         of the buckets that VEDETTE_IMAGE_BUCKETS lists
     blob:sha256:<64 digits>           uploaded before: see `contract.blobs`
-
-Producers ask before anything is queued, workers before they read: workers count. What needs a file system (links, `..`)
-or a resolver is decided in `workers.images`, by the rules of `contract.addresses`.
 
 Whatever two readers could understand differently is refused rather than repaired: it is how filters are passed by.
 """
@@ -18,7 +16,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 from urllib.parse import quote, unquote_to_bytes
 
-from contract.addresses import Address, Network, parse_address, why_closed
+from contract.addresses import parse_address
 from contract.urls import shown_address
 
 #: Why a reference is refused. Stable, and the first word of the text.
@@ -35,16 +33,16 @@ Reason = Literal[
 ]
 
 LENGTH_MAX: Final = 8192
-_PORTS: Final = {"http": 80, "https": 443}
-_OBJECT_SCHEMES: Final = ("s3", "gs")
+PORTS: Final = {"http": 80, "https": 443}
+OBJECT_SCHEMES: Final = ("s3", "gs")
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(.*)", re.DOTALL)
 #: Also of those without `//` that somebody might try; other colons are part of a file's name.
 _ADDRESS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|(?:https?|file|s3|gs|data|javascript|blob):", re.IGNORECASE)
 _ODD: Final = re.compile(r"[\x00-\x20\x7f\\]")
-_AUTHORITY: Final = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+)(?::(?P<port>[0-9]{1,5}))?")
+AUTHORITY: Final = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+)(?::(?P<port>[0-9]{1,5}))?")
 _LABEL: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _BLOB: Final = re.compile(r"sha256:([0-9a-f]{64})")
-_BUCKET: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*")
+BUCKET: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*")
 
 
 class ReferenceRefused(ValueError):
@@ -73,7 +71,7 @@ class HttpReference:
     @property
     def authority(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
+        return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
 
     @property
     def uri(self) -> str:
@@ -102,51 +100,6 @@ class BlobReference:
 
 
 Reference: TypeAlias = FileReference | HttpReference | ObjectReference | BlobReference
-
-
-@dataclass(frozen=True)
-class HostRule:
-    #: What follows `*` for a wildcard: `.example.org`.
-    name: str
-    #: None: 80 and 443.
-    port: int | None = None
-
-    def names(self, host: str) -> bool:
-        return host.endswith(self.name) if self.name.startswith(".") else host == self.name
-
-    def opens(self, port: int) -> bool:
-        return port in _PORTS.values() if self.port is None else port == self.port
-
-
-@dataclass(frozen=True)
-class BucketRule:
-    #: "": whichever.
-    scheme: str
-    bucket: str
-    #: "" or ending in a slash.
-    prefix: str
-
-    def opens(self, reference: ObjectReference) -> bool:
-        kind = self.scheme in ("", reference.scheme)
-        return kind and reference.bucket == self.bucket and reference.key.startswith(self.prefix)
-
-
-@dataclass(frozen=True)
-class Policy:
-    """What is open beyond files. Nothing, unless listed."""
-
-    hosts: tuple[HostRule, ...] = ()
-    buckets: tuple[BucketRule, ...] = ()
-    private: tuple[Network, ...] = ()
-    #: How the settings that list it begin, and whose they are: for whoever is refused.
-    listed_by: str = "VEDETTE_IMAGE_"
-    listed_for: str = "producers and workers"
-
-    def listed(self, name: str) -> str:
-        return f"{self.listed_by}{name}, of {self.listed_for}"
-
-
-NOTHING: Final = Policy()
 
 
 def looks_like_address(text: str) -> bool:
@@ -178,7 +131,7 @@ def parse_reference(uri: str) -> Reference:
         if blob is None:
             raise ReferenceRefused("spelling", uri, "expected blob:sha256: and 64 digits in lower case")
         return BlobReference(blob[1])
-    if scheme != "file" and scheme not in _PORTS and scheme not in _OBJECT_SCHEMES:
+    if scheme != "file" and scheme not in PORTS and scheme not in OBJECT_SCHEMES:
         raise ReferenceRefused("scheme", uri, f"no images are read from {scheme}:; expected a path, https, s3 or gs")
     if _ODD.search(uri):
         raise ReferenceRefused("spelling", uri, "percent-encode whitespace, control characters and backslashes")
@@ -186,60 +139,9 @@ def parse_reference(uri: str) -> Reference:
         raise ReferenceRefused("spelling", uri, f"expected {scheme}://")
     if scheme == "file":
         return _file(uri, rest[2:])
-    if scheme in _OBJECT_SCHEMES:
+    if scheme in OBJECT_SCHEMES:
         return _object(uri, scheme, rest[2:])
     return _http(uri, scheme, rest[2:])
-
-
-def check_reference(reference: Reference, policy: Policy) -> None:
-    """ReferenceRefused unless `policy` opens `reference`, as far as that can be told without looking anything up."""
-    if isinstance(reference, HttpReference):
-        named = [rule for rule in policy.hosts if rule.names(reference.host)]
-        if not named:
-            raise ReferenceRefused(
-                "host", reference.uri, f"{reference.host} is not among the hosts allowed ({policy.listed('HOSTS')})"
-            )
-        if not any(rule.opens(reference.port) for rule in named):
-            raise ReferenceRefused(
-                "port", reference.uri, f"port {reference.port} is not allowed for this host ({policy.listed('HOSTS')})"
-            )
-        literal = parse_address(reference.host)
-        if literal is not None:
-            check_address(literal, reference, policy)
-    elif isinstance(reference, ObjectReference) and not any(rule.opens(reference) for rule in policy.buckets):
-        raise ReferenceRefused(
-            "bucket", reference.uri, f"it is in none of the buckets and prefixes allowed ({policy.listed('BUCKETS')})"
-        )
-
-
-def check_address(address: Address, reference: HttpReference, policy: Policy) -> None:
-    """ReferenceRefused when `reference` leads to an address that is closed. Which one is not told."""
-    kind = why_closed(address, policy.private)
-    if kind is not None:
-        raise ReferenceRefused(
-            "address", reference.uri, f"its host has an address that is closed: {kind} ({policy.listed('PRIVATE')})"
-        )
-
-
-def parse_host_rule(text: str) -> HostRule:
-    """`example.org`, `*.example.org`, with `:8443` for that port and no other; ValueError says what was expected."""
-    wildcard = text.startswith("*.")
-    match = _AUTHORITY.fullmatch(text[2:] if wildcard else text)
-    name = _host(match["host"]) if match else None
-    port = int(match["port"]) if match and match["port"] else None
-    if name is None or (port is not None and not 0 < port < 2**16) or (wildcard and parse_address(name) is not None):
-        raise ValueError(f"{text!r} is no host; expected for example images.example.org, *.example.org or host:8443")
-    return HostRule("." + name if wildcard else name, port)
-
-
-def parse_bucket_rule(text: str) -> BucketRule:
-    """`bucket`, `bucket/prefix`, or either with `s3://` or `gs://`; ValueError says what was expected."""
-    scheme, mark, place = text.partition("://")
-    scheme, place = (scheme, place) if mark else ("", text)
-    bucket, _, prefix = place.strip("/").partition("/")
-    if scheme not in ("", *_OBJECT_SCHEMES) or not _BUCKET.fullmatch(bucket) or (prefix and not _plain_key(prefix)):
-        raise ValueError(f"{text!r} is no bucket; expected for example plates, plates/2026 or s3://plates")
-    return BucketRule(scheme, bucket, prefix + "/" if prefix else "")
 
 
 def _file(uri: str, rest: str) -> FileReference:
@@ -256,14 +158,14 @@ def _object(uri: str, scheme: str, rest: str) -> ObjectReference:
     bucket, _, key = rest.partition("/")
     if "@" in bucket:
         raise ReferenceRefused("userinfo", uri, "credentials belong to the worker")
-    if not _BUCKET.fullmatch(bucket) or not _plain_key(key):
+    if not BUCKET.fullmatch(bucket) or not is_plain_key(key):
         raise ReferenceRefused(
             "spelling", uri, f"expected {scheme}://bucket/key, without empty, `.` and `..` parts, `::`, `?` and `#`"
         )
     return ObjectReference("s3" if scheme == "s3" else "gs", bucket, key)
 
 
-def _plain_key(key: str) -> bool:
+def is_plain_key(key: str) -> bool:
     """fsspec reads `::` as a chain of file systems, and s3fs a version behind `?`."""
     parts = key.split("/")
     return not any(part in ("", ".", "..") for part in parts) and not re.search(r"::|[?#\x00-\x1f\x7f\\]", key)
@@ -273,14 +175,14 @@ def _http(uri: str, scheme: str, rest: str) -> HttpReference:
     authority, target = re.fullmatch(r"([^/?#]*)(.*)", rest, re.DOTALL).groups()  # type: ignore[union-attr]
     if "@" in authority:
         raise ReferenceRefused("userinfo", uri, "no user or password is sent; allow the host to be read without one")
-    match = _AUTHORITY.fullmatch(authority)
-    host = _host(match["host"]) if match else None
+    match = AUTHORITY.fullmatch(authority)
+    host = host_of(match["host"]) if match else None
     if match is None or host is None:
         number = match is not None and re.search(r"(?:^|\.)(?:[0-9]+|0[xX][0-9A-Fa-f]*)\.?$", match["host"])
         if number or authority.startswith("["):
             raise ReferenceRefused("address", uri, "an address must be spelled as 192.0.2.7 or [2001:db8::7]")
         raise ReferenceRefused("spelling", uri, "expected a host name in ASCII (xn--… for others)")
-    port = int(match["port"]) if match["port"] else _PORTS[scheme]
+    port = int(match["port"]) if match["port"] else PORTS[scheme]
     target = target.partition("#")[0]
     target = target if target.startswith("/") else "/" + target
     try:
@@ -290,7 +192,7 @@ def _http(uri: str, scheme: str, rest: str) -> HttpReference:
     return HttpReference("http" if scheme == "http" else "https", host, port, target)
 
 
-def _host(text: str) -> str | None:
+def host_of(text: str) -> str | None:
     """The one spelling of a host; None for what is none, and for numbers that only some read as an address."""
     if text.startswith("["):
         address = parse_address(text[1:-1])

@@ -16,7 +16,7 @@ from redis.connection import parse_url
 from contract.addresses import parse_network
 from contract.errors import SettingsError
 from contract.memory import GIB, parse_bytes
-from contract.references import Policy, parse_bucket_rule, parse_host_rule
+from contract.reference_policy import Policy, parse_bucket_rule, parse_host_rule
 from contract.sentinel_url import SentinelAddress, is_sentinel_url, parse_sentinel_url
 from contract.urls import parse_place, shown_address, shown_url
 
@@ -71,7 +71,7 @@ class Settings(BaseSettings):
     webhook_hosts: Annotated[tuple[str, ...], NoDecode] = ()
     #: Networks inside that those hosts may have addresses in.
     webhook_private: Annotated[tuple[str, ...], NoDecode] = ()
-    #: TOML file of what deliveries are signed with, see `producer.webhooks.secrets`; None: a gateway delivers none.
+    #: TOML file of what deliveries are signed with, see `producer.webhooks.secrets_file`; None: none are.
     webhook_secrets_file: Path | None = None
     #: How long after the first attempt a delivery is given up.
     webhook_patience: timedelta = timedelta(days=1)

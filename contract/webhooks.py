@@ -1,13 +1,14 @@
 """Which address may be told of the end of a job. Pure: nothing is resolved, the deliverer does that, and counts.
 
 Whoever may name an address can make the gateway speak to what only it can reach, so hosts are judged as those of images
-are (`contract.references`), by lists of their own: none is open until VEDETTE_WEBHOOK_HOSTS lists it.
+are (`contract.reference_policy`), by lists of their own: none is open until VEDETTE_WEBHOOK_HOSTS lists it.
 """
 
 from typing import Final
 
 from contract.errors import WebhookRefused
-from contract.references import HttpReference, Policy, ReferenceRefused, check_reference, parse_reference
+from contract.reference_policy import Policy, check_reference
+from contract.references import HttpReference, ReferenceRefused, parse_reference
 from contract.urls import shown_address
 
 LENGTH_MAX: Final = 2048

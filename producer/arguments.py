@@ -9,16 +9,8 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from contract.messages import ImageRef
-from contract.references import (
-    NOTHING,
-    FileReference,
-    Policy,
-    ReferenceRefused,
-    check_reference,
-    file_uri,
-    looks_like_address,
-    parse_reference,
-)
+from contract.reference_policy import NOTHING, Policy, check_reference
+from contract.references import FileReference, ReferenceRefused, file_uri, looks_like_address, parse_reference
 from producer.errors import InvalidArgument
 
 #: One image as callers name it: a path or an address, or what to call it in the results and its path or address.

@@ -24,7 +24,8 @@ from contract.ledger import Ledger
 from contract.logs import tell
 from contract.messages import Identifier, ImageRef, read_message
 from contract.outage import RedisTrouble
-from contract.references import ReferenceRefused, check_reference, looks_like_address, parse_reference
+from contract.reference_policy import check_reference
+from contract.references import ReferenceRefused, looks_like_address, parse_reference
 from contract.registry import Registry
 from contract.settings import Settings
 from contract.submission import Plan, chunked, plan_job

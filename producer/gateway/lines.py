@@ -10,7 +10,8 @@ from typing import Final, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from contract.references import Policy, ReferenceRefused, check_reference, looks_like_address, parse_reference
+from contract.reference_policy import Policy, check_reference
+from contract.references import ReferenceRefused, looks_like_address, parse_reference
 from producer.errors import InvalidArgument
 from producer.gateway.errors import RequestTooLarge, flaws
 from producer.gateway.limits import Limits

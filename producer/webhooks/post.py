@@ -17,7 +17,8 @@ from typing import Final
 import h11
 
 from contract.addresses import Address, parse_address
-from contract.references import HttpReference, Policy, ReferenceRefused, check_address, check_reference
+from contract.reference_policy import Policy, check_address, check_reference
+from contract.references import HttpReference, ReferenceRefused
 from producer.webhooks.step import Answered, Outcome, Unanswered
 
 _CONNECT_S: Final = 5.0

@@ -19,7 +19,8 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from contract.errors import SettingsError
-from contract.references import HttpReference, parse_host_rule
+from contract.reference_policy import parse_host_rule
+from contract.references import HttpReference
 
 PREFIX: Final = "whsec_"
 #: As the standard has it.

@@ -8,13 +8,12 @@ from typing import BinaryIO
 
 from contract.blobs import digest_of
 from contract.memory import format_bytes
+from contract.reference_policy import NOTHING, Policy
 from contract.references import (
-    NOTHING,
     BlobReference,
     FileReference,
     HttpReference,
     ObjectReference,
-    Policy,
     ReferenceRefused,
     parse_reference,
 )

@@ -1,7 +1,8 @@
 """Reads an image from a bucket that is allowed, through fsspec, with the worker's own credentials."""
 
 from contract.errors import SettingsError
-from contract.references import ObjectReference, Policy, check_reference
+from contract.reference_policy import Policy, check_reference
+from contract.references import ObjectReference
 from contract.urls import shown_address
 from workers.images.errors import ImageError
 from workers.images.remote import too_large, unreachable

@@ -25,7 +25,8 @@ from urllib.parse import quote, urljoin
 
 from contract.addresses import Address, parse_address
 from contract.memory import format_bytes
-from contract.references import HttpReference, Policy, ReferenceRefused, check_address, check_reference, parse_reference
+from contract.reference_policy import Policy, check_address, check_reference
+from contract.references import HttpReference, ReferenceRefused, parse_reference
 from contract.urls import shown_address
 from workers.images.errors import ImageError
 

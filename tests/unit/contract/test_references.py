@@ -5,18 +5,15 @@ import os
 import pytest
 
 from contract.addresses import parse_network
+from contract.reference_policy import Policy, check_reference, parse_bucket_rule, parse_host_rule
 from contract.references import (
     BlobReference,
     FileReference,
     HttpReference,
     ObjectReference,
-    Policy,
     ReferenceRefused,
-    check_reference,
     file_uri,
     looks_like_address,
-    parse_bucket_rule,
-    parse_host_rule,
     parse_reference,
 )
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from contract.errors import VedetteError
-from contract.references import NOTHING, Policy, parse_host_rule
+from contract.reference_policy import NOTHING, Policy, parse_host_rule
 from producer.gateway.limits import Limits
 from producer.gateway.lines import job_of_lines
 from producer.gateway.schemas import JobSettings

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from contract.references import FileReference, Policy, parse_bucket_rule, parse_host_rule, parse_reference
+from contract.reference_policy import Policy, parse_bucket_rule, parse_host_rule
+from contract.references import FileReference, parse_reference
 from producer.arguments import (
     check_batch_size,
     check_images,

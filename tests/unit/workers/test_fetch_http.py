@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from contract.addresses import parse_network
-from contract.references import HttpReference, Policy, parse_host_rule, parse_reference
+from contract.reference_policy import Policy, parse_host_rule
+from contract.references import HttpReference, parse_reference
 from tests.support.redis_server import free_port
 from tests.support.web import Answer, Web, to, web
 from workers.images import remote

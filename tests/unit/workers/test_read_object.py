@@ -8,7 +8,8 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from fsspec.registry import _registry
 
-from contract.references import ObjectReference, Policy, ReferenceRefused, parse_bucket_rule, parse_reference
+from contract.reference_policy import Policy, parse_bucket_rule
+from contract.references import ObjectReference, ReferenceRefused, parse_reference
 from workers.images.errors import ImageError
 from workers.images.objects import read_object
 

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 import pytest
 
 from contract.addresses import parse_network
-from contract.references import Policy, parse_host_rule, parse_reference
+from contract.reference_policy import Policy, parse_host_rule
+from contract.references import parse_reference
 from producer.webhooks.post import post
 from producer.webhooks.step import Answered, Unanswered
 from tests.support.web import Answer, to, web
