@@ -1,36 +1,29 @@
 """The door for Python: submit images, find jobs again, put dead letters back, see models and fleet.
 
 Submitting is: which model, which queue, how large a task; then for each chunk a task in the ledger and a ring on the
-queue's bell; then the seal. The steps stand here, what they decide in `arguments`, `dead` and
+queue's bell; then the seal. Those steps stand in `submitting`, what is decided before in `arguments`, `dead` and
 `contract.submission`.
 """
 
 import itertools
-import logging
-import secrets
-import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
-from contextlib import suppress
-from datetime import UTC, datetime, timedelta
-from functools import partial
+from collections.abc import Callable, Iterable, Sized
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Self
 
 from contract import tracing
-from contract.blobs import Blobs, blob_digests, digest_of
+from contract.blobs import Blobs, digest_of
 from contract.connection import connect, shown_url
-from contract.doorbell import bell_app, ring
+from contract.doorbell import bell_app
 from contract.drain import give_order
-from contract.errors import JobClosed, RedisUnreachable, SettingsError, VedetteError
-from contract.ledger import DeadLetter, JobState, Ledger
-from contract.logs import tell
-from contract.messages import DetectMessage, ImageRef
+from contract.errors import SettingsError
+from contract.ledger import Ledger
 from contract.model_spec import ModelSpec
 from contract.references import BlobReference
 from contract.registry import Advert, Registry
 from contract.settings import Settings, load_settings
-from contract.submission import Plan, chunked, plan_job, plan_more
+from contract.submission import chunked, plan_job, plan_more
 from contract.vitals import Vitals
 from contract.webhooks import check_webhook
 from producer.arguments import (
@@ -44,17 +37,12 @@ from producer.arguments import (
 )
 from producer.dead import letters_of
 from producer.drain import check_can_drain, check_spared, meant
-from producer.errors import InvalidArgument, NotReplicated
+from producer.errors import InvalidArgument
 from producer.job import Job
-from producer.outage import PATIENCE, answering, outlast
-from producer.sealing import seal, why_closed
-from producer.tasks import job_name
+from producer.outage import PATIENCE, answering
+from producer.submitting import Submitting
 from producer.uploads import upload_bytes
 from producer.why import Answer, answer, read_facts
-
-Answered = TypeVar("Answered")
-
-logger = logging.getLogger(__name__)
 
 
 class Client:
@@ -84,6 +72,7 @@ class Client:
         self._blobs = Blobs(self._binary_redis, self._settings)
         self._bells = bell_app(self._settings)
         self._patience = patience
+        self._steps = Submitting(self._ledger, self._blobs, self._bells, self._settings, patience)
 
     def __enter__(self) -> Self:
         return self
@@ -171,12 +160,12 @@ class Client:
             max_failure_rate=max_failure_rate,
             exact=exact,
         )
-        chunks = map(self._prolonged, chunked(image_refs(given, self._settings.image_policy), plan.task_images))
+        chunks = map(self._steps.prolonged, chunked(image_refs(given, self._settings.image_policy), plan.task_images))
         first = next(chunks, None)
         if first is None:
             raise InvalidArgument("images is empty: expected at least one image")
         with tracing.span("vedette.submit", model=plan.options.model, queue=plan.queue):
-            return self._submit(itertools.chain([first], chunks), plan, on_created, webhook)
+            return self._steps.submit(itertools.chain([first], chunks), plan, on_created, webhook)
 
     def job(self, job_id: str) -> Job:
         """A job that was submitted before, by whomever; JobUnknown when there is none."""
@@ -204,11 +193,7 @@ class Client:
             adverts = self._registry.adverts()
         plan = plan_more(spec, adverts, self._settings, options, images=len(letters), allow_waiting=allow_waiting)
         stopped = job.status().state == "stopped"
-        waiting = self._patiently(partial(self._ledger.tasks, job_id)) if stopped else []
-        revived = sum(self._revive(job_id, chunk, plan) for chunk in chunked(letters, plan.task_images))
-        for task in waiting:
-            self._ring_if_queued(task)
-        return revived
+        return self._steps.put_back(job_id, letters, plan, stopped=stopped)
 
     def models(self) -> list[ModelSpec]:
         """The models that workers have, or had lately."""
@@ -272,103 +257,3 @@ class Client:
 
     def _job(self, job_id: str) -> Job:
         return Job(job_id, self._ledger, self._settings, self._patience)
-
-    def _submit(
-        self,
-        chunks: Iterator[Sequence[ImageRef]],
-        plan: Plan,
-        on_created: Callable[[Job], None] | None,
-        webhook: str | None,
-    ) -> Job:
-        with answering(self._settings):
-            job_id = self._create(plan, webhook)
-        submitted = 0
-        try:
-            if on_created is not None:
-                on_created(self._job(job_id))
-            for chunk in chunks:
-                self._add(job_id, chunk, plan)
-                submitted += len(chunk)
-            seal(self._ledger, job_id, submitted, self._settings, self._patience)
-        except RedisUnreachable as error:
-            raise RedisUnreachable(
-                f"{error}\nRedis went away while job {job_id} was being submitted: {submitted} images were, "
-                f"and the job {self._fate(job_id)}. Submit it again."
-            ) from error
-        except NotReplicated as error:
-            raise NotReplicated(f"{error}\nThe job {self._fate(job_id)}. Submit it again.") from error
-        except JobClosed as error:
-            self._cancelled(job_id)
-            raise why_closed(error, self._ledger, job_id, self._settings, self._patience) from None
-        except BaseException:  # an image that is none, the caller's generator, Ctrl-C: half a job helps nobody
-            self._cancelled(job_id)
-            raise
-        of: dict[str, Any] = {
-            "job": job_id,
-            "model": plan.options.model,
-            "queue": plan.queue,
-            "images": submitted,
-        }
-        tracing.note(**of)
-        text = "job %s: %d images for %s on %s"
-        tell(logger, logging.INFO, "job_submitted", text, job_id, submitted, plan.options.model, plan.queue, **of)
-        return self._job(job_id)
-
-    def _prolonged(self, chunk: Sequence[ImageRef]) -> Sequence[ImageRef]:
-        """`chunk`, its uploads with their whole lifetime before them; InvalidArgument when one is not there."""
-        uploads = blob_digests(chunk)
-        absent = self._patiently(partial(self._blobs.renew, [*uploads])) if uploads else []
-        if absent:
-            image = uploads[absent[0]]
-            raise InvalidArgument(
-                f"images[{image.index}]: {image.uri} is not among the uploads, or its lifetime is over; upload it again"
-            )
-        return chunk
-
-    def _create(self, plan: Plan, webhook: str | None) -> str:
-        while True:
-            job_id = job_name(datetime.now(UTC), secrets.token_hex(4))
-            with suppress(JobClosed):  # the name is taken
-                self._ledger.create_job(job_id, plan.options, plan.queue, webhook)
-                return job_id
-
-    def _add(self, job_id: str, chunk: Sequence[ImageRef], plan: Plan) -> None:
-        task = str(uuid.uuid4())
-        self._patiently(partial(self._ledger.add_task, job_id, task, plan.queue, plan.options.batch_size, chunk))
-        self._ring(plan.bell(job_id, task), plan.queue, len(chunk))
-
-    def _revive(self, job_id: str, chunk: Sequence[DeadLetter], plan: Plan) -> int:
-        task, indexes = str(uuid.uuid4()), [letter.index for letter in chunk]
-        uploads = blob_digests(letter.image for letter in chunk)
-        if uploads:  # of one that is forgotten, the worker will say so
-            self._patiently(partial(self._blobs.renew, [*uploads]))
-        batch_size = plan.options.batch_size
-        revived = self._patiently(partial(self._ledger.revive, job_id, task, plan.queue, batch_size, indexes))
-        if revived:  # else somebody else was faster
-            self._ring(plan.bell(job_id, task), plan.queue, revived)
-        return revived
-
-    def _ring_if_queued(self, task: str) -> None:
-        """For a task that `Ledger.revive` queued besides. The reconciler would ring for it too, but one by one."""
-        record = self._patiently(partial(self._ledger.task, task))
-        if record is not None and record.state == "queued":
-            message = DetectMessage(job=record.job, task=task, model=record.model, batch_size=record.batch_size)
-            self._ring(message, record.queue)
-
-    def _ring(self, message: DetectMessage, queue: str, images: int | None = None) -> None:
-        self._patiently(partial(ring, self._bells, message, queue, images=images))
-
-    def _patiently(self, call: Callable[[], Answered]) -> Answered:
-        return outlast(call, self._settings, self._patience)
-
-    def _fate(self, job_id: str) -> str:
-        state = self._cancelled(job_id)
-        if state is None:
-            return "could not be cancelled and may still run"
-        return "was cancelled" if state in ("open", "cancelled") else "had ended by then"
-
-    def _cancelled(self, job_id: str) -> JobState | None:
-        """The state that the job had before; None when Redis can't be told."""
-        with suppress(VedetteError), answering(self._settings):
-            return self._ledger.cancel_job(job_id)
-        return None
