@@ -4,30 +4,26 @@ Of a job with very many tasks the last ones are looked at, for they wait longest
 many as there are places for. Nothing is written.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import redis
-from pydantic import ValidationError
 
 from contract import keys
 from contract.capability import worker_class
-from contract.errors import JobUnknown, MessageError, ModelUnknown
-from contract.ledger import Attempt
-from contract.messages import ImageResult, read_options
+from contract.errors import JobUnknown, ModelUnknown
+from contract.messages import ImageResult
 from contract.model_spec import ModelSpec
 from contract.queues import queue_name
-from contract.registry import Registry, version_order
+from contract.registry import Registry
 from contract.settings import Settings
-from contract.submit_message import Submission
+from producer.why.answers_read import model_in, model_meant, options_in, redis_in, submission_in, task_in
 from producer.why.facts import (
     Facts,
     Gone,
     JobFacts,
     LearnedFacts,
     QueueFacts,
-    RedisFacts,
     Running,
     TaskFacts,
     Worker,
@@ -66,12 +62,12 @@ class _Reading:
 
         # Second round: the job of a task, its tasks, and everybody who is at work.
         pipe.hgetall(keys.job(job_id)).llen(keys.job_tasks(job_id)).lrange(keys.job_tasks(job_id), -_TASKS_MAX, -1)
-        pipe.hgetall(keys.job_dead(job_id) if job or is_task else keys.job_dead(""))
+        pipe.hkeys(keys.job_dead(job_id))
         for lease in leases_s:
             pipe.hmget(keys.task(lease), "job", "queue", "worker", "claimed_ms")
         job, total, ids, letters, *at_work = pipe.execute()
-        submission = _submission(submitted)
-        ref = _options(job)[0] if job else _meant(name, seen_models, submission)
+        submission = submission_in(submitted)
+        ref = options_in(job)[0] if job else model_meant(name, seen_models, submission)
         if not job and submission is None and not ref and "@" not in name:
             raise JobUnknown(
                 f"no job, task or model is called {name!r}: it was never here, or its lifetime is over. "
@@ -105,7 +101,7 @@ class _Reading:
             gone=[Gone(each.advert, each.last_seen_s, each.left) for each in past],
             learned=self._learned(model, [worker_class(a.capability.memory_per_slot_bytes) for a, _ in fleet]),
             submission=submission if not job else None,
-            redis=_redis(first[6:]),
+            redis=redis_in(first[6:]),
             lease_s=self._settings.lease.total_seconds(),
             bell_patience_s=self._settings.bell_patience.total_seconds(),
             upkeep_s=self._settings.upkeep.total_seconds(),
@@ -119,9 +115,9 @@ class _Reading:
         except ModelUnknown:
             return None
 
-    def _job(self, job_id: str, fields: Mapping[str, str], letters: Mapping[str, str]) -> JobFacts:
-        model, digest, batch_size = _options(fields)
-        indexes = [*letters][:_LETTERS_MAX]
+    def _job(self, job_id: str, fields: Mapping[str, str], letters: Sequence[str]) -> JobFacts:
+        model, digest, batch_size = options_in(fields)
+        indexes = letters[:_LETTERS_MAX]
         codes: dict[str, int] = {}
         message = ""
         if indexes:
@@ -163,7 +159,7 @@ class _Reading:
             self._pipe.lrange(keys.task_history(task), 0, -1)
         answers = self._pipe.execute()
         more = {task: answers[4 * place : 4 * place + 4] for place, task in enumerate(open_ones)}
-        return [_task(task, fields, leases_s.get(task), more.get(task)) for task, fields in records]
+        return [task_in(task, fields, leases_s.get(task), more.get(task)) for task, fields in records]
 
     def _queues(self, names: Sequence[str]) -> dict[str, QueueFacts]:
         for name in names:
@@ -187,7 +183,7 @@ class _Reading:
         jobs = sorted({job for job, *_ in at_work if job is not None})
         for job in jobs:
             self._pipe.hget(keys.job(job), "options")
-        models = {job: _model_in(text) for job, text in zip(jobs, self._pipe.execute(), strict=True)}
+        models = {job: model_in(text) for job, text in zip(jobs, self._pipe.execute(), strict=True)}
         return [
             Running(
                 task=task,
@@ -220,74 +216,3 @@ def _answered(answer: Any) -> Any:
     if isinstance(answer, Exception):
         raise answer
     return answer
-
-
-def _submission(text: Any) -> Submission | None:
-    try:
-        return Submission.model_validate_json(text) if text is not None else None
-    except ValidationError:
-        return None
-
-
-def _options(job: Mapping[str, str]) -> tuple[str, str, int]:
-    """Model, digest and batch size; nothing of a job that a newer Vedette wrote."""
-    try:
-        options = read_options(job["options"])
-    except MessageError:
-        return _model_in(job["options"]), "", 0
-    return options.model, options.digest, options.batch_size
-
-
-def _model_in(text: str | None) -> str:
-    try:
-        return str(json.loads(text or "{}").get("model", ""))
-    except (ValueError, AttributeError):
-        return ""
-
-
-def _meant(name: str, seen_models: Mapping[str, float], submission: Submission | None) -> str:
-    """`name@version` that `name` means, of those that are known."""
-    if submission is not None:
-        return submission.options.model if submission.options is not None else ""
-    wanted, _, version = name.partition("@")
-    versions = [ref for ref in seen_models if ref.partition("@")[0] == wanted]
-    if version not in ("", "latest"):
-        return name
-    return max(versions, key=lambda ref: version_order(ref.partition("@")[2]), default="")
-
-
-def _task(task: str, fields: Mapping[str, str], lease_until_s: float | None, more: Sequence[Any] | None) -> TaskFacts:
-    images, rung_ms, ahead, history = more if more is not None else (0, None, None, [])
-    return TaskFacts(
-        task=task,
-        state=fields["state"],  # type: ignore[arg-type]  # written by our own Lua
-        queue=fields["queue"],
-        batch_size=int(fields["batch_size"]),
-        attempt=int(fields["attempt"]),
-        worker=fields.get("worker"),
-        claimed_s=int(fields["claimed_ms"]) / 1000 if fields.get("claimed_ms") else None,
-        lease_until_s=lease_until_s,
-        images=images,
-        rung_s=rung_ms / 1000 if rung_ms is not None else None,
-        ahead=ahead,
-        attempts=tuple(Attempt.model_validate_json(text) for text in history),
-    )
-
-
-def _redis(answers: Sequence[Any]) -> RedisFacts | None:
-    """None for who may not ask."""
-    memory, persistence, replication = answers
-    if any(isinstance(answer, Exception) for answer in answers):
-        return None
-    trouble = ""
-    if persistence.get("aof_enabled") and persistence.get("aof_last_write_status") == "err":
-        trouble = "its append-only file cannot be written"
-    elif persistence.get("rdb_last_bgsave_status") == "err" and persistence.get("rdb_changes_since_last_save"):
-        trouble = "its last snapshot could not be written (stop-writes-on-bgsave-error)"
-    return RedisFacts(
-        used_bytes=int(memory.get("used_memory", 0)),
-        max_bytes=int(memory.get("maxmemory", 0)),
-        policy=str(memory.get("maxmemory_policy", "")),
-        replica=replication.get("role") == "slave",
-        disk_trouble=trouble,
-    )
