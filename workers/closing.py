@@ -19,7 +19,7 @@ from contract.capability import Capability, worker_class
 from contract.doorbell import ring
 from contract.errors import ModelUnknown
 from contract.ledger import Attempt, Ledger, NewTask, PutBack, TaskRecord
-from contract.ledger.ledger import Closed
+from contract.ledger.attempts import Closed
 from contract.ledger.records import Verdict
 from contract.logs import Event, tell
 from contract.messages import DetectMessage, Failure, FailureCode, ImageRef, ImageResult

@@ -9,7 +9,7 @@ import redis
 from celery.utils.log import get_logger
 
 from contract.ledger import Claim, Ledger
-from contract.ledger.ledger import Standing
+from contract.ledger.attempts import Standing
 from contract.settings import Settings
 
 logger = get_logger(__name__)

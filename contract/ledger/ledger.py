@@ -1,51 +1,33 @@
 """The ledger's verbs. Each is one Lua call or one read; none retries, decides a policy or rings a bell."""
 
-import uuid
 from collections.abc import Sequence
-from typing import Final, Literal
-
-import redis
+from typing import Final
 
 from contract import keys
 from contract.errors import JobClosed
+from contract.ledger.attempts import Attempts
 from contract.ledger.backlog import Backlogs
-from contract.ledger.base import WATCH_MS, to_ms, unknown_job
-from contract.ledger.counts import BatchRun, ModelCounts, additions, latest
+from contract.ledger.base import WATCH_MS, unknown_job
+from contract.ledger.counts import ModelCounts
 from contract.ledger.dead import DeadLetters
 from contract.ledger.records import (
     Attempt,
-    Claim,
     JobState,
     JobStatus,
-    NewTask,
-    PutBack,
     ResultPage,
     Sealed,
-    TaskRecord,
     from_ms,
 )
 from contract.ledger.waiting import Waiting
 from contract.ledger.webhooks import Webhooks
-from contract.messages import VERSION, ImageRef, ImageResult, JobOptions, read_options
-from contract.settings import Settings
-from contract.vitals import Kill
-
-Refusal = Literal["unknown", "newer", "cancelled", "running", "done"]
-Standing = Literal["held", "cancelled", "fenced"]
-Recorded = Literal["recorded", "cancelled", "fenced"]
-Closed = Literal["done", "queued", "cancelled", "fenced"]
-
+from contract.messages import ImageRef, ImageResult, JobOptions, read_options
 
 #: Less than any client's socket waits for an answer.
 _REPLICATION_MS: Final = 1000
 
 
-class Ledger(Backlogs, DeadLetters, Waiting, Webhooks):
-    def __init__(self, client: redis.Redis, settings: Settings) -> None:
-        super().__init__(client, settings)
-        self._lease_ms = to_ms(settings.lease)
-
-    # The producer's side
+class Ledger(Attempts, Backlogs, DeadLetters, Waiting, Webhooks):
+    """The producer's side stands here; beside it, what slots, watchers, operators and deliverers ask."""
 
     def create_job(self, job: str, options: JobOptions, queue: str, webhook: str | None = None) -> None:
         """`webhook` has been judged (`contract.webhooks`); whoever delivers judges it again."""
@@ -159,123 +141,6 @@ class Ledger(Backlogs, DeadLetters, Waiting, Webhooks):
         """Every closed attempt of a task, oldest first."""
         return [Attempt.model_validate_json(text) for text in self._redis.lrange(keys.task_history(task), 0, -1)]
 
-    # The slot's side
-
-    def claim(self, job: str, task: str, worker: str) -> Claim | Refusal:
-        """The task with a lease, or the reason why there is nothing to do."""
-        answer = self._scripts.claim(
-            [keys.job(job), keys.task(task), keys.task_images(task), keys.LEASES],
-            [
-                task,
-                worker,
-                self._lease_ms,
-                self._lifetime_ms,
-                self._shared_lifetime_ms,
-                uuid.uuid4().hex,
-                keys.bells("%s"),
-                VERSION,
-            ],
-        )
-        if answer[0] != "claimed":
-            refusal: Refusal = answer[0]
-            return refusal
-        _, attempt, queue, batch_size, options, *pairs = answer
-        images = sorted((ImageRef.model_validate_json(text) for text in pairs[1::2]), key=lambda image: image.index)
-        return Claim(
-            job=job,
-            task=task,
-            attempt=int(attempt),
-            queue=queue,
-            batch_size=int(batch_size),
-            options=read_options(options),
-            images=tuple(images),
-        )
-
-    def renew(self, claim: Claim) -> Standing:
-        standing: Standing = self._scripts.renew(
-            [keys.job(claim.job), keys.task(claim.task), keys.LEASES], [claim.task, claim.attempt, self._lease_ms]
-        )
-        return standing
-
-    def record(
-        self,
-        job: str,
-        task: str,
-        attempt: int,
-        results: Sequence[tuple[int, ImageResult]],
-        run: BatchRun | None = None,
-    ) -> Recorded:
-        """Records (index, result) pairs, each image once; nothing for an attempt that no longer holds the task.
-
-        A failure for another reason than the image file is kept as a dead letter too. `run`: what the model call took
-        that gave these results, for the counters of the model.
-        """
-        added, replaced = (additions(run), latest(run)) if run is not None else ({}, {})
-        payload = [part for pair in (*added.items(), *replaced.items()) for part in pair]
-        for index, result in results:
-            payload += [index, _kind(result), result.failure.code if result.failure else "", result.model_dump_json()]
-        recorded: Recorded = self._scripts.record(
-            [
-                keys.job(job),
-                keys.job_results(job),
-                keys.job_order(job),
-                keys.task(task),
-                keys.task_images(task),
-                keys.job_dead(job),
-                keys.counts(results[0][1].model if results else ""),
-            ],
-            [
-                *(attempt, self._lifetime_ms, task, self._shared_lifetime_ms, len(added), len(replaced)),
-                *(job, keys.WEBHOOKS),
-                *payload,
-            ],
-        )
-        return recorded
-
-    def close(self, job: str, task: str, attempt: Attempt, back: PutBack, killed_by: Kill | None = None) -> Closed:
-        """Ends an attempt. Whatever has no result is queued again as `back` says. `killed_by`: who ended its slot.
-
-        Ring the bell of `task` when the answer is 'queued', and that of `back.moved` unless it is 'cancelled' or
-        'fenced'.
-        """
-        moved = back.moved or NewTask("", "", 1, ())
-        payload = [part for image in (*back.changed, *moved.images) for part in (image.index, image.model_dump_json())]
-        closed: Closed = self._scripts.close(
-            [
-                keys.job(job),
-                keys.task(task),
-                keys.task_images(task),
-                keys.task_history(task),
-                keys.LEASES,
-                keys.bells(back.queue),
-                keys.QUEUES,
-                keys.job_tasks(job),
-                keys.task(moved.task),
-                keys.task_images(moved.task),
-                keys.task_history(moved.task),
-                keys.bells(moved.queue),
-            ],
-            [
-                task,
-                attempt.attempt,
-                attempt.model_dump_json(exclude={"seconds"}),
-                self._lifetime_ms,
-                self._shared_lifetime_ms,
-                back.queue,
-                back.batch_size,
-                len(back.changed),
-                moved.task,
-                moved.queue,
-                moved.batch_size,
-                job,
-                keys.counts("%s"),
-                _counts_as(attempt),
-                killed_by or "",
-                *payload,
-            ],
-        )
-        return closed
-
     # For whoever watches
 
     def counts(self, models: Sequence[str]) -> dict[str, ModelCounts]:
@@ -284,37 +149,3 @@ class Ledger(Backlogs, DeadLetters, Waiting, Webhooks):
             for model in models:
                 pipe.hgetall(keys.counts(model))
             return {model: ModelCounts.of(fields) for model, fields in zip(models, pipe.execute(), strict=True)}
-
-    # For whoever closes an attempt
-
-    def task(self, task: str) -> TaskRecord | None:
-        """None when the task's lifetime is over. MessageVersionError when it belongs to a newer Vedette."""
-        fields: dict[str, str] = self._redis.hgetall(keys.task(task))
-        options = self._redis.hget(keys.job(fields["job"]), "options") if fields else None
-        if options is None:
-            return None
-        return TaskRecord(
-            job=fields["job"],
-            task=task,
-            state=fields["state"],  # type: ignore[arg-type]  # written by our own Lua
-            queue=fields["queue"],
-            batch_size=int(fields["batch_size"]),
-            attempt=int(fields["attempt"]),
-            worker=fields.get("worker"),
-            options=read_options(options),
-        )
-
-    def images_left(self, task: str) -> list[ImageRef]:
-        """Images of a task that have no result yet."""
-        left = [ImageRef.model_validate_json(text) for text in self._redis.hvals(keys.task_images(task))]
-        return sorted(left, key=lambda image: image.index)
-
-
-def _counts_as(attempt: Attempt) -> str:
-    return attempt.verdict or ("done" if attempt.outcome == "done" else "handed_back")
-
-
-def _kind(result: ImageResult) -> Literal["succeeded", "failed", "dead"]:
-    if result.ok:
-        return "succeeded"
-    return "dead" if result.dead else "failed"

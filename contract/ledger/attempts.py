@@ -1,0 +1,176 @@
+"""The ledger's verbs of whoever works: a slot claims a task, renews its lease, records results; who ends it closes it.
+
+Each shows the number of its attempt, and is refused when another one holds the task by now.
+"""
+
+import uuid
+from collections.abc import Sequence
+from typing import Literal
+
+import redis
+
+from contract import keys
+from contract.ledger.base import LedgerBase, to_ms
+from contract.ledger.counts import BatchRun, additions, latest
+from contract.ledger.records import Attempt, Claim, NewTask, PutBack, TaskRecord
+from contract.messages import VERSION, ImageRef, ImageResult, read_options
+from contract.settings import Settings
+from contract.vitals import Kill
+
+Refusal = Literal["unknown", "newer", "cancelled", "running", "done"]
+Standing = Literal["held", "cancelled", "fenced"]
+Recorded = Literal["recorded", "cancelled", "fenced"]
+Closed = Literal["done", "queued", "cancelled", "fenced"]
+
+
+class Attempts(LedgerBase):
+    def __init__(self, client: redis.Redis, settings: Settings) -> None:
+        super().__init__(client, settings)
+        self._lease_ms = to_ms(settings.lease)
+
+    def claim(self, job: str, task: str, worker: str) -> Claim | Refusal:
+        """The task with a lease, or the reason why there is nothing to do."""
+        answer = self._scripts.claim(
+            [keys.job(job), keys.task(task), keys.task_images(task), keys.LEASES],
+            [
+                task,
+                worker,
+                self._lease_ms,
+                self._lifetime_ms,
+                self._shared_lifetime_ms,
+                uuid.uuid4().hex,
+                keys.bells("%s"),
+                VERSION,
+            ],
+        )
+        if answer[0] != "claimed":
+            refusal: Refusal = answer[0]
+            return refusal
+        _, attempt, queue, batch_size, options, *pairs = answer
+        images = sorted((ImageRef.model_validate_json(text) for text in pairs[1::2]), key=lambda image: image.index)
+        return Claim(
+            job=job,
+            task=task,
+            attempt=int(attempt),
+            queue=queue,
+            batch_size=int(batch_size),
+            options=read_options(options),
+            images=tuple(images),
+        )
+
+    def renew(self, claim: Claim) -> Standing:
+        standing: Standing = self._scripts.renew(
+            [keys.job(claim.job), keys.task(claim.task), keys.LEASES], [claim.task, claim.attempt, self._lease_ms]
+        )
+        return standing
+
+    def record(
+        self,
+        job: str,
+        task: str,
+        attempt: int,
+        results: Sequence[tuple[int, ImageResult]],
+        run: BatchRun | None = None,
+    ) -> Recorded:
+        """Records (index, result) pairs, each image once; nothing for an attempt that no longer holds the task.
+
+        A failure for another reason than the image file is kept as a dead letter too. `run`: what the model call took
+        that gave these results, for the counters of the model.
+        """
+        added, replaced = (additions(run), latest(run)) if run is not None else ({}, {})
+        payload = [part for pair in (*added.items(), *replaced.items()) for part in pair]
+        for index, result in results:
+            payload += [index, _kind(result), result.failure.code if result.failure else "", result.model_dump_json()]
+        recorded: Recorded = self._scripts.record(
+            [
+                keys.job(job),
+                keys.job_results(job),
+                keys.job_order(job),
+                keys.task(task),
+                keys.task_images(task),
+                keys.job_dead(job),
+                keys.counts(results[0][1].model if results else ""),
+            ],
+            [
+                *(attempt, self._lifetime_ms, task, self._shared_lifetime_ms, len(added), len(replaced)),
+                *(job, keys.WEBHOOKS),
+                *payload,
+            ],
+        )
+        return recorded
+
+    def close(self, job: str, task: str, attempt: Attempt, back: PutBack, killed_by: Kill | None = None) -> Closed:
+        """Ends an attempt. Whatever has no result is queued again as `back` says. `killed_by`: who ended its slot.
+
+        Ring the bell of `task` when the answer is 'queued', and that of `back.moved` unless it is 'cancelled' or
+        'fenced'.
+        """
+        moved = back.moved or NewTask("", "", 1, ())
+        payload = [part for image in (*back.changed, *moved.images) for part in (image.index, image.model_dump_json())]
+        closed: Closed = self._scripts.close(
+            [
+                keys.job(job),
+                keys.task(task),
+                keys.task_images(task),
+                keys.task_history(task),
+                keys.LEASES,
+                keys.bells(back.queue),
+                keys.QUEUES,
+                keys.job_tasks(job),
+                keys.task(moved.task),
+                keys.task_images(moved.task),
+                keys.task_history(moved.task),
+                keys.bells(moved.queue),
+            ],
+            [
+                task,
+                attempt.attempt,
+                attempt.model_dump_json(exclude={"seconds"}),
+                self._lifetime_ms,
+                self._shared_lifetime_ms,
+                back.queue,
+                back.batch_size,
+                len(back.changed),
+                moved.task,
+                moved.queue,
+                moved.batch_size,
+                job,
+                keys.counts("%s"),
+                _counts_as(attempt),
+                killed_by or "",
+                *payload,
+            ],
+        )
+        return closed
+
+    def task(self, task: str) -> TaskRecord | None:
+        """None when the task's lifetime is over. MessageVersionError when it belongs to a newer Vedette."""
+        fields: dict[str, str] = self._redis.hgetall(keys.task(task))
+        options = self._redis.hget(keys.job(fields["job"]), "options") if fields else None
+        if options is None:
+            return None
+        return TaskRecord(
+            job=fields["job"],
+            task=task,
+            state=fields["state"],  # type: ignore[arg-type]  # written by our own Lua
+            queue=fields["queue"],
+            batch_size=int(fields["batch_size"]),
+            attempt=int(fields["attempt"]),
+            worker=fields.get("worker"),
+            options=read_options(options),
+        )
+
+    def images_left(self, task: str) -> list[ImageRef]:
+        """Images of a task that have no result yet."""
+        left = [ImageRef.model_validate_json(text) for text in self._redis.hvals(keys.task_images(task))]
+        return sorted(left, key=lambda image: image.index)
+
+
+def _counts_as(attempt: Attempt) -> str:
+    return attempt.verdict or ("done" if attempt.outcome == "done" else "handed_back")
+
+
+def _kind(result: ImageResult) -> Literal["succeeded", "failed", "dead"]:
+    if result.ok:
+        return "succeeded"
+    return "dead" if result.dead else "failed"
