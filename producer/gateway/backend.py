@@ -34,6 +34,9 @@ from producer.uploads import upload_bytes
 
 #: An HTTP caller tries again by itself; a thread that sits out a restart of Redis is one that nobody else has.
 PATIENCE: Final = timedelta(seconds=3)
+#: How long an image lives that came with a request which somebody waits for: longer than any deadline, and no more, or
+#: a morning of such requests would take all the room that there is for uploads.
+BRIEF: Final = timedelta(minutes=10)
 
 
 @dataclass
@@ -41,6 +44,8 @@ class Backend:
     settings: Settings
     limits: Limits
     client: Client
+    #: The same, for images that somebody waits for: uploads live for as long as that only.
+    brief: Client
     redis: redis.Redis
     ledger: Ledger
     #: Takes the bytes of an image, gives a reference; None: images can only be named.
@@ -68,16 +73,19 @@ class Backend:
     def of(cls, settings: Settings, limits: Limits, store: Callable[[bytes], str] | None = None) -> Self:
         """Does not connect yet. `store` defaults to `Client.upload`, of a Client that has it."""
         client = Client(settings=settings, patience=PATIENCE)
+        short = settings.model_copy(update={"blob_lifetime": min(BRIEF, settings.blob_lifetime)})
+        brief = Client(settings=short, patience=PATIENCE)
         connection = connect(settings)
         ledger = Ledger(connection, settings)
         if store is not None:
-            return cls(settings, limits, client, connection, ledger, store)
+            return cls(settings, limits, client, brief, connection, ledger, store)
         binary = connect(settings, binary=True)
-        upload = getattr(client, "upload", None)
-        return cls(settings, limits, client, connection, ledger, upload, Blobs(binary, settings), binary.close)
+        upload = getattr(brief, "upload", None)
+        return cls(settings, limits, client, brief, connection, ledger, upload, Blobs(binary, settings), binary.close)
 
     def close(self) -> None:
         self.client.close()
+        self.brief.close()
         self._close_blobs()
         self.redis.close()
         self._scraped.close()
@@ -146,13 +154,13 @@ class Backend:
             raise UploadsOff("images cannot be sent to this gateway, only named: a path or an address")
 
     def store_upload(self, content: bytes) -> str:
-        """Keeps the bytes of an image for the workers and gives its reference; the same bytes have the same."""
+        """Keeps the bytes of an image that somebody waits for and gives its reference; the same bytes have the same."""
         self.check_uploads()
         assert self._store is not None
         return self._store(content)
 
     def put_upload(self, content: bytes) -> tuple[str, int]:
-        """As `store_upload`, and what `release_uploads` needs to know; 0: it is not to be released."""
+        """For a job that may wait; and what `release_uploads` needs to know, 0: it is not to be released."""
         if self._blobs is None:
             return self.store_upload(content), 0
         self.check_uploads()

@@ -68,7 +68,7 @@ def _submit(asked: Backend, caller: ApiKey | None, wanted: Wanted, deadline: Dea
     pace.sent(time.monotonic(), len(images), slots)
     try:
         batch_size = 1 if len(images) == 1 else None
-        job = asked.client.submit(
+        job = asked.brief.submit(
             images,
             spec.ref,
             batch_size,

@@ -153,6 +153,18 @@ def test_what_was_put_for_nothing_is_released_unless_somebody_refers_to_it(
     assert redis_client.zcard(keys.BLOBS) == 3
 
 
+def test_nobody_shortens_what_another_one_needs(binary: redis.Redis, limited: Settings, blobs: Blobs) -> None:
+    until_ms = blobs.put(DIGEST, DATA)
+    brief = briefly(binary, limited, seconds=5)
+
+    assert brief.put(DIGEST, DATA) == 0
+    assert brief.renew([DIGEST]) == []
+    assert binary.ttl(keys.blob(DIGEST)) > 3600
+    # And who put it does not take it from the one who refers to it now
+    blobs.release({DIGEST: until_ms})
+    assert blobs.get(DIGEST, 1000) == DATA
+
+
 def test_many_at_once(blobs: Blobs) -> None:
     absent = [f"{number:064x}" for number in range(2500)]
     blobs.put(DIGEST, DATA)

@@ -29,9 +29,11 @@ if not was_there then
   redis.call('HSET', KEYS[3], ARGV[1], #ARGV[2])
   all = redis.call('HINCRBY', KEYS[3], 'all', #ARGV[2])
 end
-redis.call('PEXPIRE', KEYS[1], ARGV[3])
-redis.call('ZADD', KEYS[2], now_ms + ARGV[3], ARGV[1])
+-- As `renew_blobs` has it. -1: it was written just now.
+local lives_ms = math.max(tonumber(ARGV[3]), redis.call('PTTL', KEYS[1]) + 10)
+redis.call('PEXPIRE', KEYS[1], lives_ms)
+redis.call('ZADD', KEYS[2], now_ms + lives_ms, ARGV[1])
 for i = 2, 3 do
   if redis.call('PTTL', KEYS[i]) < tonumber(ARGV[5]) then redis.call('PEXPIRE', KEYS[i], ARGV[5]) end
 end
-return {1, all, was_there and 0 or now_ms + ARGV[3]}
+return {1, all, was_there and 0 or now_ms + lives_ms}

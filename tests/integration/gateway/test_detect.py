@@ -1,5 +1,7 @@
 """One image in, detections out: in time, or with the reason why not."""
 
+import base64
+import hashlib
 import threading
 import time
 from collections import Counter
@@ -234,6 +236,25 @@ def test_an_upload_that_cannot_be_meant(
     assert answer.status_code in (400, 422)
     assert answer.json()["code"] in ("invalid_argument", "request_malformed")
     assert names in answer.json()["message"]
+
+
+@pytest.mark.usefixtures("worker")
+def test_what_somebody_waits_for_does_not_take_the_room_of_others_for_a_day(
+    http: httpx.Client, settings: Settings, redis_client: redis.Redis
+) -> None:
+    # Given an image that a job may need for longer, and another one
+    with Client(settings=settings) as client:
+        lasting = client.upload(b"lasting").rpartition(":")[2]
+    picture, headers = b"picture", {"Content-Type": "image/png"}
+    digest = hashlib.sha256(picture).hexdigest()
+
+    for content in (picture, b"lasting"):
+        http.post("/v1/detect?model=defects-small", content=content, headers=headers).raise_for_status()
+    theirs = {"instances": [{"b64": base64.b64encode(picture).decode()}]}
+    http.post("/v1/models/defects-small:predict", json=theirs).raise_for_status()
+
+    assert 300 < redis_client.ttl(keys.blob(digest)) <= 600
+    assert redis_client.ttl(keys.blob(lasting)) > 3600
 
 
 @pytest.mark.usefixtures("fleet")
