@@ -14,6 +14,7 @@ from starlette.datastructures import UploadFile
 from producer.errors import InvalidArgument
 from producer.gateway import threads
 from producer.gateway.backend import Backend
+from producer.gateway.body_kinds import FORM, media_type
 from producer.gateway.errors import flaws
 
 AnyRequest = TypeVar("AnyRequest", bound=BaseModel)
@@ -24,12 +25,12 @@ _READ_AS_JSON: Final = frozenset({"min_score", "allow_degraded", "exact"})
 
 async def image_of(http: Request, asked: Backend, kind: type[AnyRequest]) -> AnyRequest:
     """The request: JSON that names an image, or an image with the other fields in the query or the form."""
-    media_type = http.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type.startswith("image/") or media_type == "application/octet-stream":
+    sent = media_type(http.headers)
+    if sent.startswith("image/") or sent == "application/octet-stream":
         asked.check_uploads()
         fields = {name: value for name, value in http.query_params.items() if name in kind.model_fields}
         return await _stored(asked, kind, fields, "upload", await http.body())
-    if media_type == "multipart/form-data":
+    if sent == FORM:
         asked.check_uploads()
         async with http.form(max_files=1, max_fields=10) as form:
             fields = {name: value for name, value in form.items() if isinstance(value, str)}

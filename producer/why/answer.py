@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from contract.capability import Requirement
 from contract.ledger.records import Verdict
-from contract.registry import serves
+from contract.registry import could_serve, serves
 from contract.routing import why_not
 from producer.why.facts import Facts, Kind, Worker
 from producer.why.reason import Reason
@@ -158,7 +158,7 @@ def answer(facts: Facts) -> Answer:
                 node=past.advert.node,
                 last_seen=datetime.fromtimestamp(past.last_seen_s, tz=UTC),
                 left=past.left,
-                fitted=all(serves(past.advert, need) for need in needs),
+                fitted=all(could_serve(past.advert, need) for need in needs),
             )
             for past in facts.gone
         ],

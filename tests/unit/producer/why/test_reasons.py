@@ -443,3 +443,11 @@ def test_the_answer_has_the_facts() -> None:
     assert [(past.node, past.fitted, past.left) for past in said.gone] == [("big@yard", True, False)]
     [tried] = said.attempts
     assert (tried.verdict, tried.seconds, tried.peak_bytes, tried.task) == ("memory", 4.25, 300 * MIB, "task-1")
+
+
+def test_a_worker_that_was_drained_before_it_left_fitted() -> None:
+    drained = advert("big@yard", memory="9g").model_copy(update={"draining": True})
+    told = facts(waits(LARGE), gone=[Gone(drained, NOW_S - 600, left=True)])
+
+    assert reasons(told)[0].code == "workers_gone"
+    assert [past.fitted for past in answer(told).gone] == [True]
