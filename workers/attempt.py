@@ -1,7 +1,8 @@
 """One attempt: the images of a claim through header, admission, decode, model and ledger, in batches of one size.
 
-Covers the happy path and what concerns single images. Does not decide what follows a failure (`workers.ladder`)
-and does not act on it (`workers.closing`). Imports OpenCV: slots only.
+Covers the happy path and what concerns single images; their bytes and pixels come from `workers.images.claimed`. Does
+not decide what follows a failure (`workers.ladder`) and does not act on it (`workers.closing`). Imports OpenCV: slots
+only.
 """
 
 from __future__ import annotations
@@ -9,13 +10,12 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 from celery.utils.log import get_logger
 
 from contract.errors import ModelBroken, ModelUnavailable
@@ -26,11 +26,8 @@ from workers.batches import Readable, planned_batches
 from workers.closing import failed_result
 from workers.engine.boxes import to_detections
 from workers.images.ahead import read_ahead
-from workers.images.decode import decode_rgb
-from workers.images.errors import ImageError
-from workers.images.fetch import is_remote, read_image
-from workers.images.header import read_header
-from workers.images.kept import KeptBytes
+from workers.images.claimed import ClaimedImages, Pixels, as_decoded, decode, failure_of
+from workers.images.fetch import is_remote
 from workers.ladder import Mishap, Stage
 from workers.lease import LeaseKeeper, LeaseLost
 from workers.patience import patiently
@@ -44,7 +41,6 @@ if TYPE_CHECKING:
 
 logger = get_logger(__name__)
 
-Pixels = npt.NDArray[np.uint8]
 Decoded = tuple[Readable, Pixels]
 Indexed = tuple[int, ImageResult]
 
@@ -76,11 +72,14 @@ class AttemptRun:
     failed: int = 0
     #: Most anonymous bytes of the slot in the batches that are done.
     peak_bytes: int = 0
-    kept: KeptBytes = field(default_factory=KeptBytes)
+    images: ClaimedImages = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.images = ClaimedImages(self.slot.settings, self.slot.blobs)
 
     def run(self) -> None:
         """Works through the claim, recording as it goes. Raises AttemptFailed, ModelAway, WorkerLeaves, LeaseLost."""
-        with self.slot.memory.attempt(self.claim), self.kept:
+        with self.slot.memory.attempt(self.claim), self.images:
             self.slot.memory.box.enter("decode")
             readable = self._headers()
             if readable:
@@ -92,26 +91,20 @@ class AttemptRun:
     def _headers(self) -> list[Readable]:
         """Every image whose header is fine; the others get their failure now."""
         readable, failed = list[Readable](), list[Indexed]()
-        with closing(read_ahead(self.claim.images, self._bytes_of)) as ahead:
+        with closing(read_ahead(self.claim.images, self.images.bytes_of)) as ahead:
             for image, bytes_of_it in ahead:
                 self._may_go_on()
                 try:
-                    readable.append(self._header(image, bytes_of_it()))
+                    readable.append(self.images.header(image, bytes_of_it()))
                 except Exception as error:
                     if verdict_of(error) == "memory":
                         raise AttemptFailed(_mishap(error, [image.index])) from error
-                    failed.append(self._failure(image, _failure_of(error)))
+                    failed.append(self._failure(image, failure_of(error)))
                     if is_remote(image.uri):  # it may have taken long, and the time of the attempt may run out
                         self._record(failed)
                         failed = []
         self._record(failed)
         return readable
-
-    def _header(self, image: ImageRef, data: bytes) -> Readable:
-        header = read_header(data, self.slot.settings.image_pixels_max)
-        if is_remote(image.uri):
-            self.kept.keep(image.index, data)
-        return Readable(image, header.width_px, header.height_px, header.format)
 
     def _model(self) -> SavedModel:
         """The model, loaded. One that cannot fit here is not tried: loading it would be the end of the process."""
@@ -177,14 +170,14 @@ class AttemptRun:
         box.enter("decode", [readable.image.index for readable in batch])
         decoded, failed = list[Decoded](), list[Indexed]()
         began_s = time.perf_counter()
-        with closing(self.slot.decoders.each(batch, self._bytes_again, _decode)) as pixels_of_each:
+        with closing(self.slot.decoders.each(batch, self.images.bytes_again, decode)) as pixels_of_each:
             for readable, pixels in pixels_of_each:
                 try:
                     decoded.append((readable, pixels()))
                 except Exception as error:
                     if verdict_of(error) == "memory":
                         raise AttemptFailed(_mishap(error, [each.image.index for each in batch])) from error
-                    failed.append(self._failure(readable.image, _failure_of(error)))
+                    failed.append(self._failure(readable.image, failure_of(error)))
         self._record(failed)
         # A header may lie about its size: what goes into one call is what was decoded alike.
         for _, group in groupby(decoded, key=lambda item: item[1].shape):
@@ -200,7 +193,7 @@ class AttemptRun:
         try:
             outputs = model.detect(np.stack([pixels for _, pixels in decoded]))
             return [
-                self._success(_as_decoded(readable, pixels), raw, model, len(decoded))
+                self._success(as_decoded(readable, pixels), raw, model, len(decoded))
                 for (readable, pixels), raw in zip(decoded, outputs, strict=True)
             ]
         except Exception as error:
@@ -221,28 +214,6 @@ class AttemptRun:
         if self.slot.memory.out_of_time:
             limit_s = self.slot.settings.task_timeout.total_seconds()
             raise AttemptFailed(Mishap("timeout", f"not done after {limit_s:g} s; the results so far are kept"))
-
-    def _bytes_of(self, image: ImageRef) -> bytes:
-        settings = self.slot.settings
-        return read_image(
-            image.uri, settings.image_roots, settings.image_bytes_max, settings.image_policy, self._read_blob
-        )
-
-    def _read_blob(self, digest: str, bytes_max: int) -> bytes | None:
-        return patiently(partial(self.slot.blobs.get, digest, bytes_max))
-
-    def _bytes_again(self, readable: Readable) -> bytes:
-        """Those that the header was read of, or for a remote image that was not kept, some that claim the same size."""
-        image = readable.image
-        data = self.kept.get(image.index)
-        if data is not None:
-            return data
-        data = self._bytes_of(image)
-        if is_remote(image.uri):
-            header = read_header(data, self.slot.settings.image_pixels_max)
-            if (header.width_px, header.height_px) != (readable.width_px, readable.height_px):
-                raise ImageError("image_unreadable", "its host gave another image when it was asked again")
-        return data
 
     def _success(self, readable: Readable, raw: RawDetections, model: SavedModel, batch_size: int) -> Indexed:
         image = readable.image
@@ -283,23 +254,5 @@ class AttemptRun:
         self.slot.memory.box.count(claim.options.model, len(results))
 
 
-def _decode(readable: Readable, data: bytes) -> Pixels:
-    return decode_rgb(data, readable.decoded_by)
-
-
-def _as_decoded(readable: Readable, pixels: Pixels) -> Readable:
-    """Its size by what was decoded, where that is not a part of it: a header may lie."""
-    if readable.decoded_by > 1:
-        return readable
-    return replace(readable, width_px=pixels.shape[1], height_px=pixels.shape[0])
-
-
 def _mishap(error: Exception, batch: Sequence[int] = (), stage: Stage = "run") -> Mishap:
     return Mishap(verdict_of(error), describe_error(error), stage=stage, batch=frozenset(batch))
-
-
-def _failure_of(error: Exception) -> Failure:
-    """Of an image whose bytes or pixels could not be had."""
-    if isinstance(error, ImageError):
-        return error.failure
-    return Failure(code="image_unreadable", message=describe_error(error))

@@ -15,8 +15,8 @@ from contract.messages import ImageRef
 from contract.settings import load_settings
 from tests.support.builders import options, spec
 from tests.support.images import encode, scene
-from workers import attempt
 from workers.attempt import AttemptFailed, AttemptRun, WorkerLeaves
+from workers.images import claimed
 from workers.images.decoders import Decoders
 from workers.images.errors import ImageError
 from workers.images.kept import KeptBytes
@@ -131,6 +131,7 @@ def run(tmp_path):
     ledger, lease, model = ToldLedger(), ToldLease(), Model()
     slot = SimpleNamespace(
         settings=load_settings(image_roots=(tmp_path,)),
+        blobs=None,
         office=SimpleNamespace(ledger=ledger),
         models=SimpleNamespace(get=lambda *_: model, held=lambda _digest: None, spec=lambda *_: model.spec),
         memory=ToldMemory(),
@@ -378,7 +379,7 @@ def test_an_attempt_that_is_out_of_time_keeps_what_it_has(run):
 @pytest.mark.parametrize("function", ["read_image", "read_header"])
 def test_memory_that_runs_out_before_decoding_is_about_that_image_alone(run, function, monkeypatch):
     # Celery stops the whole worker for a MemoryError that leaves a task.
-    real, calls = getattr(attempt, function), []
+    real, calls = getattr(claimed, function), []
 
     def short_of_memory(*arguments):
         calls.append(arguments)
@@ -386,7 +387,7 @@ def test_memory_that_runs_out_before_decoding_is_about_that_image_alone(run, fun
             raise MemoryError
         return real(*arguments)
 
-    monkeypatch.setattr(attempt, function, short_of_memory)
+    monkeypatch.setattr(claimed, function, short_of_memory)
 
     with pytest.raises(AttemptFailed) as failed:
         run.run()
@@ -398,7 +399,7 @@ def test_a_batch_whose_pixels_need_too_much_memory_is_given_back_to_be_halved(ru
     def short_of_memory(_data, _shrink):
         raise MemoryError
 
-    monkeypatch.setattr(attempt, "decode_rgb", short_of_memory)
+    monkeypatch.setattr(claimed, "decode_rgb", short_of_memory)
 
     with pytest.raises(AttemptFailed) as failed:
         run.run()
@@ -410,7 +411,7 @@ def test_a_surprise_while_decoding_is_not_called_memory(run, monkeypatch):
     def surprise(_data, _shrink):
         raise AssertionError("a decoder's bug")
 
-    monkeypatch.setattr(attempt, "decode_rgb", surprise)
+    monkeypatch.setattr(claimed, "decode_rgb", surprise)
 
     run.run()
 
@@ -418,9 +419,9 @@ def test_a_surprise_while_decoding_is_not_called_memory(run, monkeypatch):
 
 
 def test_a_header_that_lies_about_the_size_joins_no_batch_of_another_size(run, monkeypatch):
-    real = attempt.decode_rgb
+    real = claimed.decode_rgb
     sizes = iter([24, 20, 24, 24, 24, 24, 24, 24])
-    monkeypatch.setattr(attempt, "decode_rgb", lambda data, shrink: real(data, shrink)[:, : next(sizes)])
+    monkeypatch.setattr(claimed, "decode_rgb", lambda data, shrink: real(data, shrink)[:, : next(sizes)])
 
     run.run()
 
@@ -486,7 +487,7 @@ def fetched(run, monkeypatch):
     answers = [Path(first.uri).read_bytes()]
     remote = first.model_copy(update={"uri": "https://plates.test/0.png"})
     run.claim = replace(run.claim, images=(remote, *others))
-    real = attempt.read_image
+    real = claimed.read_image
     answers_given = []
 
     def read(uri, *arguments):
@@ -495,7 +496,7 @@ def fetched(run, monkeypatch):
         answers_given.append(answers.pop(0) if len(answers) > 1 else answers[0])
         return answers_given[-1]
 
-    monkeypatch.setattr(attempt, "read_image", read)
+    monkeypatch.setattr(claimed, "read_image", read)
     return SimpleNamespace(answers=answers, given=answers_given)
 
 
@@ -507,7 +508,7 @@ def test_a_remote_image_is_fetched_once(run, fetched):
 
 
 def test_without_room_to_keep_it_a_remote_image_is_fetched_again(run, fetched):
-    run.kept = KeptBytes(bytes_max=0)
+    run.images.kept = KeptBytes(bytes_max=0)
 
     run.run()
 
@@ -517,7 +518,7 @@ def test_without_room_to_keep_it_a_remote_image_is_fetched_again(run, fetched):
 
 def test_a_host_that_then_sends_another_image_gets_it_refused_before_it_is_decoded(run, fetched):
     # Given a host whose second answer is larger than what admission counted with
-    run.kept = KeptBytes(bytes_max=0)
+    run.images.kept = KeptBytes(bytes_max=0)
     fetched.answers.append(encode(scene(240, 160), "PNG"))
 
     run.run()
@@ -534,7 +535,7 @@ def test_an_image_whose_host_is_silent_is_recorded_at_once_and_may_be_put_back(r
         assert codes(run) == {0: "unreachable"}
         raise MemoryError
 
-    monkeypatch.setattr(attempt, "read_image", read)
+    monkeypatch.setattr(claimed, "read_image", read)
 
     with pytest.raises(AttemptFailed):
         run.run()

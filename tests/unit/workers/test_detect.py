@@ -49,7 +49,11 @@ def work(monkeypatch):
     settings = load_settings(attempts_max=5)
     office = Office(None, world.ledger, registry, learned, settings, "1024m")
     slot = SimpleNamespace(
-        settings=settings, office=office, lease_ledger=world.ledger, memory=SimpleNamespace(peak_bytes=300)
+        settings=settings,
+        office=office,
+        lease_ledger=world.ledger,
+        blobs=None,
+        memory=SimpleNamespace(peak_bytes=300),
     )
     task = SimpleNamespace(app=None, send_event=lambda kind, **fields: world.events.append((kind, fields)))
     monkeypatch.setattr(
