@@ -60,6 +60,8 @@ class Vitals(BaseModel):
     draining: bool = False
     slots: int = 0
     slots_busy: int = 0
+    #: The mean of `slots_busy` over the last minute, the time that `images_per_s` is about; None: it does not say.
+    slots_busy_lately: float | None = None
     #: Anonymous bytes of its main process and its slots, and what all slots may use together.
     memory_bytes: int = 0
     memory_limit_bytes: int = 0

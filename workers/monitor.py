@@ -24,14 +24,17 @@ class Pace:
     def __init__(self) -> None:
         self._of_slot: dict[int, Mapping[str, int]] = {}
         self._of_the_dead: dict[str, int] = {}
-        self._seen: deque[tuple[float, dict[str, int]]] = deque()
+        self._seen: deque[tuple[float, dict[str, int], int]] = deque()
 
-    def look(self, at_s: float, done: Mapping[int, Mapping[str, int]]) -> None:
-        """`done`: by pid of the slots that live, images by model. What the dead did last and nobody saw is left out."""
+    def look(self, at_s: float, done: Mapping[int, Mapping[str, int]], busy: int = 0) -> None:
+        """`done`: by pid of the slots that live, images by model. What the dead did last and nobody saw is left out.
+
+        `busy`: slots that have an attempt.
+        """
         for pid in self._of_slot.keys() - done.keys():
             self._of_the_dead = _sum([self._of_the_dead, self._of_slot[pid]])
         self._of_slot = dict(done)
-        self._seen.append((at_s, self.images))
+        self._seen.append((at_s, self.images, busy))
         while len(self._seen) > 1 and self._seen[1][0] <= at_s - LATELY_S:
             self._seen.popleft()
 
@@ -45,13 +48,20 @@ class Pace:
         """Since the look that is `LATELY_S` ago, or the first one; of models that did any."""
         if not self._seen:
             return {}
-        (then_s, then), (now_s, now) = self._seen[0], self._seen[-1]
+        (then_s, then, _), (now_s, now, _) = self._seen[0], self._seen[-1]
         elapsed_s = max(_LEAST_S, now_s - then_s)
         return {
             model: round((count - then.get(model, 0)) / elapsed_s, 3)
             for model, count in now.items()
             if count > then.get(model, 0)
         }
+
+    @property
+    def slots_busy(self) -> float | None:
+        """The mean over the same time; None before there was any."""
+        if len(self._seen) < 2:
+            return None
+        return round(sum(busy for _, _, busy in self._seen) / len(self._seen), 2)
 
 
 class Monitor:
@@ -66,7 +76,7 @@ class Monitor:
     def vitals(self) -> Vitals:
         now_s = time.monotonic()
         entries = living(self._found.boxes)
-        self._pace.look(now_s, {entry.pid: entry.done for entry in entries})
+        self._pace.look(now_s, {entry.pid: entry.done for entry in entries}, sum(entry.busy for entry in entries))
         return vitals_of(
             self._node, self._found, entries, self._sampler.sample(), self._pace, now_s - self._found.started_s
         )
@@ -83,6 +93,7 @@ def vitals_of(
         draining=found.leaving,
         slots=capability.slots,
         slots_busy=sum(entry.busy for entry in entries),
+        slots_busy_lately=pace.slots_busy,
         memory_bytes=main.anon_bytes + sum(entry.anon_bytes for entry in entries),
         memory_limit_bytes=capability.memory_per_slot_bytes * capability.slots,
         memory_free_bytes=main.free_bytes,

@@ -1,6 +1,6 @@
 """How fast one slot of a class of workers is with a model, and how that is known. Pure.
 
-now       workers of the class do nothing else at this moment, and have told of their last minute
+now       workers of the class were at nothing else in the last minute, all of it, and have told of it
 class     all slots of workers of the class that ever ran it: their seconds for each image
 fleet     all slots that ever ran it, whatever their class
 profile   measured when the model was added, on the machine that the profile names
@@ -18,6 +18,8 @@ from producer.fleet.facts import Worker, WorkerClass
 
 Source = Literal["now", "class", "fleet", "profile"]
 
+#: Of a minute; between two tasks, a slot is idle for a moment.
+_AT_WORK_LEAST: Final = 0.9
 #: Fewer say little: a first call takes several times as long as the others.
 IMAGES_MIN: Final = 50
 
@@ -39,12 +41,13 @@ def rate_of(spec: ModelSpec, workers: Iterable[Worker], of: WorkerClass, counts:
 
 
 def _now(ref: str, told: Iterable[Vitals | None]) -> Rate | None:
-    """Of workers whose every slot is at the model, and did no other in the last minute: idle slots are not slow."""
+    """Of workers whose every slot is at the model, and was at no other in the last minute: idle slots are not slow."""
     rates = [
         vitals.images_per_s[ref] / vitals.slots
         for vitals in told
         if vitals is not None
         and vitals.up_s >= LATELY_S
+        and (vitals.slots_busy_lately or 0.0) >= _AT_WORK_LEAST * vitals.slots
         and {*vitals.images_per_s} == {ref}
         and len(vitals.each) == vitals.slots > 0
         and all(slot.busy and slot.model == ref for slot in vitals.each)

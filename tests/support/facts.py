@@ -36,16 +36,29 @@ def worker(node: str = "small@yard", *, old: bool = False, lives: Vitals | None 
     return Worker(there, None if old else lives or vitals(node, slots=has.slots))
 
 
-def at_work(node: str, rates: Mapping[str, float], *, busy: int | None = None, **advert_fields: Any) -> Worker:
-    """Every slot, or `busy` of them, is at the first model of `rates`: images per second of the last minute."""
+def at_work(
+    node: str,
+    rates: Mapping[str, float],
+    *,
+    busy: int | None = None,
+    lately: float | None = None,
+    **advert_fields: Any,
+) -> Worker:
+    """Every slot, or `busy` of them, is at the first model of `rates`: images per second of the last minute.
+
+    `lately`: how many of them were at work in that minute, on average; None: as many as now.
+    """
     there = advert(node, **advert_fields)
     slots = there.capability.slots
     working = slots if busy is None else busy
+    lately = float(working) if lately is None else lately
     each = tuple(
         SlotVitals(pid=100 + n, stage="run" if n < working else "idle", model=next(iter(rates)) if n < working else "")
         for n in range(slots)
     )
-    return Worker(there, vitals(node, slots=slots, busy=working, each=each, images_per_s=dict(rates)))
+    return Worker(
+        there, vitals(node, slots=slots, busy=working, each=each, images_per_s=dict(rates), slots_busy_lately=lately)
+    )
 
 
 def facts(

@@ -62,6 +62,23 @@ def test_few_looks_are_kept_however_long_it_runs() -> None:
     assert pace.images_per_s == {"a@1": 1.0}
 
 
+@pytest.mark.parametrize(
+    ("looks", "busy"),
+    [
+        pytest.param([], None, id="nobody has looked yet"),
+        pytest.param([(0, 2)], None, id="one look is no time"),
+        pytest.param([(0, 2), (2, 1)], 1.5, id="the mean of looks"),
+        pytest.param([(0, 0), (58, 2), (119, 2)], 2.0, id="of the last minute"),
+    ],
+)
+def test_how_many_slots_were_at_work_lately(looks: list[tuple[float, int]], busy: float | None) -> None:
+    pace = Pace()
+    for at_s, slots_busy in looks:
+        pace.look(at_s, {}, slots_busy)
+
+    assert pace.slots_busy == busy
+
+
 def test_a_worker_with_a_busy_and_an_idle_slot(tmp_path: Path) -> None:
     found = Findings(capability("2g", slots=2), {}, tmp_path)
     found.kills["guard"] += 2

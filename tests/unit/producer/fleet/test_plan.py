@@ -255,6 +255,9 @@ BUSY = at_work("a@yard", {"small@1": 6.0}, slots=2)
         pytest.param(
             [at_work("a@yard", {"small@1": 3.0, "b@1": 1})], None, 1.0, "profile", id="it did another one too"
         ),
+        pytest.param(
+            [at_work("a@yard", {"small@1": 3.0}, lately=0.4)], None, 1.0, "profile", id="it had nothing to do till now"
+        ),
         pytest.param([at_work("a@yard", {"b@1": 3.0})], None, 1.0, "profile", id="it is at another one"),
         pytest.param([worker(old=True)], None, 1.0, "profile", id="an older worker says nothing"),
         pytest.param([small()], seen(100, 50), 2.0, "fleet", id="all that ever ran it"),
