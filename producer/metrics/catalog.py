@@ -59,7 +59,7 @@ CATALOG: Final[dict[str, Meant]] = {
     "vedette_workers": Meant("gauge", (), "Live workers"),
     "vedette_worker_info": Meant("gauge", ("worker", "cpu_level", "class", "tensorflow"), "1 for each live worker"),
     "vedette_worker_uptime_seconds": Meant("gauge", ("worker",), "Since the worker started"),
-    "vedette_worker_draining": Meant("gauge", ("worker",), "1: it takes no new work and ends"),
+    "vedette_worker_draining": Meant("gauge", ("worker",), "1: it takes nothing new"),
     "vedette_worker_withdrawn_queues": Meant("gauge", ("worker",), "Queues that it would fit and no longer serves"),
     "vedette_worker_slots": Meant("gauge", ("worker",), "Slots of the worker"),
     "vedette_worker_slots_busy": Meant("gauge", ("worker",), "Slots that have an attempt"),

@@ -222,7 +222,8 @@ def _headline(facts: Facts, state: State, since_s: float | None, found: Sequence
         return first.text if state != "done" else next(each.text for each in found if each.code == "done")
     if state == "ready":
         load = [f"{count(queue.images, 'image')} on {name}" for name, queue in facts.queues.items() if queue.tasks]
-        return f"{first.text}; {', '.join(load) or 'nothing'} waits"
+        one = not load or (len(load) == 1 and sum(queue.images for queue in facts.queues.values()) == 1)
+        return f"{first.text}; {', '.join(load) or 'nothing'} {'waits' if one else 'wait'}"
     assert job is not None
     so_far = f"{job.succeeded + job.failed} of {job.total} images done"
     if state == "running":

@@ -179,7 +179,7 @@ def _running(task: TaskFacts, facts: Facts) -> list[Reason]:
     return [
         Reason(
             code="running",
-            text=f"{task.worker} is at {count(task.images, 'image')} of it since {duration(since_s)}{of_how_many}",
+            text=f"{task.worker} has been at {count(task.images, 'image')} of it for {duration(since_s)}{of_how_many}",
             details={"worker": task.worker, "task": task.task, "since_s": since_s, "attempt": task.attempt},
         )
     ]

@@ -59,7 +59,7 @@ def headline(plan: Plan) -> str:
     which = plan.model or "all models"
     when = f"{plan.deadline:%H:%M} UTC" if plan.within_s < 86_400 else f"{plan.deadline:%Y-%m-%d %H:%M} UTC"
     if not plan.models:
-        return f"nothing of {which} waits or runs"
+        return f"nothing{'' if plan.model is None else f' of {plan.model}'} waits or runs"
     about = "about " if plan.estimated else ""
     return f"{about}{plan.images:,} images of {which} by {when}, in {_in(plan.within_s)}"
 

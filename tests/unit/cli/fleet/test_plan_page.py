@@ -74,5 +74,5 @@ def test_when_nothing_is_fast_enough() -> None:
 
 
 def test_when_there_is_nothing_to_do() -> None:
-    assert drawn(plan_of(facts(), {}, timedelta(hours=1)), 80) == ["nothing of all models waits or runs"]
+    assert drawn(plan_of(facts(), {}, timedelta(hours=1)), 80) == ["nothing waits or runs"]
     assert headline(plan_of(facts(), {}, timedelta(hours=1), "small@1")) == "nothing of small@1 waits or runs"

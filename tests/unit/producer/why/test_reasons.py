@@ -235,13 +235,13 @@ TABLE: list[tuple[str, Facts, list[str], str]] = [
         "running",
         facts(runs(attempt=3)),
         ["running"],
-        "running, 12 of 64 images done: small@yard is at 32 images of it since 12 s, attempt 3",
+        "running, 12 of 64 images done: small@yard has been at 32 images of it for 12 s, attempt 3",
     ),
     (
         "running, and the rest cannot",
         facts(runs(), waits(LARGE)),
         ["memory_short", "running"],
-        "running, 12 of 64 images done: small@yard is at 32 images of it since 12 s; "
+        "running, 12 of 64 images done: small@yard has been at 32 images of it for 12 s; "
         "needs 8 GiB a slot, the largest worker has 2.0 GiB (small@yard)",
     ),
     (
@@ -274,7 +274,7 @@ TABLE: list[tuple[str, Facts, list[str], str]] = [
         "smaller batches",
         facts(runs(), learned=[LearnedFacts("1792m", 4, 8), LearnedFacts("8192m", 0, 0), LearnedFacts("9216m", 16, 0)]),
         ["running", "batch_limited"],
-        "running, 12 of 64 images done: small@yard is at 32 images of it since 12 s; "
+        "running, 12 of 64 images done: small@yard has been at 32 images of it for 12 s; "
         "wants batches of 16; larger ones have failed for memory, so it gets 4 on workers of 1792m",
     ),
     (
@@ -352,6 +352,12 @@ TABLE: list[tuple[str, Facts, list[str], str]] = [
     ),
     # Models
     ("a model that can run", of_model(), ["ready"], "1 worker can run it, with 1 of 1 slot free; nothing waits"),
+    (
+        "a model with work",
+        facts(kind="model", name=MODEL, job=None, queues={QUEUE: QueueFacts(QUEUE, tasks=2, images=40)}),
+        ["ready"],
+        f"1 worker can run it, with 1 of 1 slot free; 40 images on {QUEUE} wait",
+    ),
     (
         "a model that nobody can run",
         of_model(workers=[works(memory="256m")]),
