@@ -32,8 +32,8 @@ Stage = Literal["idle", "load", "decode", "run", "record"]
 
 HALF_BYTES: Final = 64 * 1024
 _HEADER: Final = struct.Struct(">QII")
-#: Leaves room for the other fields, whose texts are short.
-_BATCH_TEXT_MAX: Final = 60_000
+#: 4096 images, of which no two follow each other. Leaves room for 80 models with the longest names there are.
+_BATCH_TEXT_MAX: Final = 46_000
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from contract.memory import MIB
-from workers.memory.blackbox import HALF_BYTES, BlackBox, make_directory, read_all, read_entry, remove
+from workers.memory.blackbox import HALF_BYTES, BlackBox, _whole, make_directory, read_all, read_entry, remove
 from workers.memory.sample import MemorySample
 
 SAMPLE = MemorySample(anon_bytes=700 * MIB, free_bytes=90 * MIB, tightest="cgroup /a (memory.max)", at_s=1.0)
@@ -96,6 +96,20 @@ def test_a_batch_beyond_all_bounds_is_cut_and_counted(box: BlackBox) -> None:
     assert 4096 < len(entry.batch) < 50_000
     assert entry.batch == tuple(batch)[: len(entry.batch)]
     assert (box.directory / "4711").stat().st_size <= 2 * HALF_BYTES
+
+
+def test_a_long_batch_and_many_models_go_into_a_half(box: BlackBox) -> None:
+    models = [f"{number:064}@{number:032}" for number in range(80)]
+    box.enter("run", range(0, 100_000, 2))
+    box.hold(models)
+
+    for model in models:
+        box.count(model, 10_000_000)
+
+    assert len(read(box).done) == 80
+    # Neither half has run into the other one
+    halves = (box.directory / "4711").read_bytes()
+    assert [_whole(halves[start : start + HALF_BYTES]) is not None for start in (0, HALF_BYTES)] == [True, True]
 
 
 def test_a_write_that_was_torn_costs_only_itself(box: BlackBox) -> None:
