@@ -12,7 +12,7 @@ from typing import Any
 import redis
 from celery import Task
 from celery.exceptions import Ignore
-from celery.utils.log import get_task_logger
+from celery.utils.log import get_logger
 
 from contract import tracing
 from contract.errors import MessageError
@@ -27,7 +27,7 @@ from workers.patience import patiently
 from workers.slot import Slot, this_slot
 from workers.verdict import describe_error, verdict_of
 
-logger = get_task_logger(__name__)
+logger = get_logger(__name__)
 
 Summary = dict[str, Any]
 

@@ -27,6 +27,11 @@ class WorkerPlan:
     name: str
     options: tuple[str, ...] = ()
 
+    @property
+    def shown(self) -> str:
+        """For people and file names: `small` of `small`, `1` of `worker-1`, for it stands beside the word."""
+        return self.name.removeprefix("worker-")
+
 
 def free_port(wanted: int) -> int:
     """`wanted` if nobody listens there, else one that the system picks."""
@@ -78,7 +83,7 @@ def start_worker(plan: WorkerPlan, broker_url: str, data: Path, image_roots: Seq
         *("-n", f"{plan.name}@%h", *plan.options),
     ]
     environment = {**_environment(broker_url), **roots}
-    return Process(f"worker {plan.name}", command, data / f"worker-{plan.name}.log", environment)
+    return Process(f"worker {plan.name}", command, data / f"worker-{plan.shown}.log", environment)
 
 
 def await_worker(worker: Process, plan: WorkerPlan, registry: Registry, timeout_s: float = 180) -> None:

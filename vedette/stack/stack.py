@@ -71,7 +71,7 @@ class Stack:
         with connect(settings) as client:
             for plan, worker in started:
                 services.await_worker(worker, plan, Registry(client, settings))
-                self.on_ready(f"Worker {plan.name}", f"log in {_shown(worker.log)}")
+                self.on_ready(f"Worker {plan.shown}", f"log in {_shown(worker.log)}")
 
     def _start_flower(self, wanted_port: int) -> None:
         port = services.free_port(wanted_port)

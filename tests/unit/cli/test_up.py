@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from vedette.commands.up import how_to_go_on, open_folders
+from vedette.commands.up import how_to_go_on, open_folders, say_ready, worker_plans
 from vedette.stack import WorkerPlan, services
 
 
@@ -24,6 +24,17 @@ def test_it_says_where_images_are_read() -> None:
     told = how_to_go_on("redis://127.0.0.1:6379/0", [Path("/home/you"), Path("/work")])
 
     assert "Images are read below /home/you and /work (--images)." in told
+
+
+def test_a_worker_is_told_in_a_column_and_not_called_worker_twice(capsys: pytest.CaptureFixture[str]) -> None:
+    for plan in (*worker_plans(["", "--slots 2"]), WorkerPlan("large")):
+        say_ready(f"Worker {plan.shown}", "log")
+
+    assert capsys.readouterr().out.splitlines() == [
+        "  Worker 1       log",
+        "  Worker 2       log",
+        "  Worker large   log",
+    ]
 
 
 @pytest.mark.parametrize(("roots", "told"), [([Path("/a"), Path("/b")], "/a:/b"), ([], "/images")])
