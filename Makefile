@@ -37,8 +37,8 @@ lab: .venv/.installed-dev ## Run the lab: small machines made by cgroups, and th
 chaos: .venv/.installed-dev ## Break a fleet at random for SECONDS=600 under load, from SEED=1; every image must have one result
 	$(BIN)/python -m tests.lab.chaos --seconds $(SECONDS) --seed $(SEED) $(ARGS)
 
-screenshots: .venv/.installed-dev ## Take the pictures of Flower and the fleet page in docs/images; needs Chromium
-	$(BIN)/python -m docs.screenshots
+screenshots: .venv/.installed-dev ## Take the pictures in docs/images: ARGS='pages terminal metrics'; needs Chromium, Prometheus
+	$(BIN)/python -m docs.pictures $(ARGS)
 
 lint: .venv/.installed-dev ## Check style, types, who imports whom, and docker-compose.yml
 	$(BIN)/ruff check .

@@ -1,16 +1,12 @@
-"""Takes the pictures of Prometheus, and of the Grafana board where a Grafana is installed, with a real run behind them.
+"""Prometheus with a run behind it, and the board where a Grafana is installed.
 
-    python -m docs.metrics_pictures
-
-Needs a Chromium and Prometheus on PATH, and for the board `grafana` (its `server` with the home directory that
-GRAFANA_HOME names, /usr/share/grafana otherwise). Starts what it needs on free ports and stops it.
+Needs Prometheus and a browser on PATH, and for the board `grafana` (its `server` with the home directory that
+GRAFANA_HOME names, /usr/share/grafana otherwise).
 """
 
 import os
 import shutil
 import subprocess
-import sys
-import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -22,13 +18,14 @@ from urllib.parse import urlencode
 from contract.connection import connect
 from contract.queues import queue_name
 from contract.settings import load_settings
-from docs.screenshots import IMAGES, WORKERS, browser, plates, shoot, work
-from producer import Client
+from docs.pictures import browser
+from docs.pictures.browser import shoot
+from docs.pictures.scene import plates, running, work
 from producer.metrics.exporter import exporter
-from tests.support.prometheus import BOARD, MONITORING, missing, running_prometheus
+from tests.support import prometheus as prometheus_of_tests
+from tests.support.prometheus import BOARD, MONITORING, running_prometheus
 from tests.support.redis_server import free_port
 from tests.support.wait import wait_until
-from vedette.stack import Stack
 
 #: What is drawn: images per second, and memory of workers.
 GRAPHS: Final = (
@@ -44,9 +41,46 @@ _ALERTS: Final = (1200, 780)
 _BOARD: Final = (1600, 2600)
 
 
+def missing() -> str | None:
+    """Why there can be no pictures here."""
+    return browser.missing() or prometheus_of_tests.missing()
+
+
+def take(folder: Path) -> None:
+    images = plates(folder)
+    with running(folder) as (stack, client):
+        settings = load_settings(redis_url=stack.broker_url)
+        with exporter(settings, "127.0.0.1", 0) as port:
+            targets = {
+                "exporter:9755": f"127.0.0.1:{port}",
+                "gateway:8080": str(stack.gateway_url).removeprefix("http://"),
+            }
+            (folder / "prometheus").mkdir()
+            with running_prometheus(folder / "prometheus", targets, every="5s") as prometheus:
+                work(client, images)
+                time.sleep(_WORK_S)
+                with connect(settings) as redis:
+                    redis.lpush(queue_name(client.model("defects-small").needs), _GARBAGE)
+                time.sleep(_ALERT_S)
+                shoot_all(folder, prometheus.url)
+
+
+def shoot_all(folder: Path, prometheus: str) -> None:
+    shoot(graph_url(prometheus), "prometheus-graph.png", _GRAPH)
+    # Debian's Prometheus has the pages of old, at another path.
+    pages = [f"{prometheus}/{path}" for path in ("alerts", "classic/alerts")]
+    shoot(next(filter(_answers, pages)), "prometheus-alerts.png", _ALERTS)
+    if shutil.which("grafana") is None:
+        print("  no grafana on PATH: no picture of the board")
+        return
+    (folder / "grafana").mkdir()
+    with running_grafana(folder / "grafana", prometheus) as grafana:
+        shoot(f"{grafana}/d/vedette?kiosk&from=now-5m", "grafana-board.png", _BOARD)
+
+
 def graph_url(prometheus: str) -> str:
     """Of the page of stock Prometheus, with all graphs of the last five minutes."""
-    told = {}
+    told: dict[str, str] = {}
     for number, expression in enumerate(GRAPHS):
         told |= {f"g{number}.expr": expression, f"g{number}.tab": "0", f"g{number}.range_input": "5m"}
     return f"{prometheus}/graph?{urlencode(told)}"
@@ -93,43 +127,3 @@ def _answers(url: str) -> bool:
             return int(answer.status) == 200
     except OSError:
         return False
-
-
-def main() -> None:
-    browser()
-    if (why := missing()) is not None:
-        raise SystemExit(f"error: {why}")
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        images = plates(folder, 12)
-        stack = Stack(
-            folder / "stack", WORKERS, free_port(), free_port(), free_port(), on_ready=lambda *what: print(*what)
-        )
-        with stack, Client(stack.broker_url) as client:
-            settings = load_settings(redis_url=stack.broker_url)
-            with exporter(settings, "127.0.0.1", 0) as port:
-                targets = {
-                    "exporter:9755": f"127.0.0.1:{port}",
-                    "gateway:8080": stack.gateway_url.removeprefix("http://"),
-                }
-                (folder / "prometheus").mkdir()
-                with running_prometheus(folder / "prometheus", targets, every="5s") as prometheus:
-                    work(client, images)
-                    time.sleep(_WORK_S)
-                    with connect(settings) as redis:
-                        redis.lpush(queue_name(client.model("defects-small").needs), _GARBAGE)
-                    time.sleep(_ALERT_S)
-                    shoot(graph_url(prometheus.url), IMAGES / "prometheus-graph.png", _GRAPH)
-                    # Debian's Prometheus has the pages of old, at another path.
-                    pages = [f"{prometheus.url}/{path}" for path in ("alerts", "classic/alerts")]
-                    shoot(next(filter(_answers, pages)), IMAGES / "prometheus-alerts.png", _ALERTS)
-                    if shutil.which("grafana") is None:
-                        print("no grafana on PATH: no picture of the board")
-                        return
-                    (folder / "grafana").mkdir()
-                    with running_grafana(folder / "grafana", prometheus.url) as grafana:
-                        shoot(f"{grafana}/d/vedette?kiosk&from=now-5m", IMAGES / "grafana-board.png", _BOARD)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
