@@ -12,7 +12,7 @@ from typing import Annotated, Final
 import archspec.cpu
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from contract.memory import MIB, TIERS_BYTES, format_bytes, tier_name
+from contract.memory import MIB, TIERS_BYTES, format_bytes, tier_in_words
 
 #: The CPU level of a model that runs wherever TensorFlow runs.
 ANY_CPU: Final = "any"
@@ -90,7 +90,7 @@ def shortfalls(capability: Capability, requirement: Requirement) -> list[str]:
         missing.append(f"CPU feature{'s' if len(lacking) > 1 else ''} {', '.join(lacking)}")
     if capability.memory_per_slot_bytes < requirement.memory_bytes:
         missing.append(
-            f"{tier_name(requirement.memory_bytes)} of memory per slot "
+            f"{tier_in_words(requirement.memory_bytes)} of memory per slot "
             f"(has {format_bytes(capability.memory_per_slot_bytes)})"
         )
     return missing

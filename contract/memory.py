@@ -31,6 +31,11 @@ def tier_name(tier_bytes: int) -> str:
     return f"{tier_bytes // GIB}g" if tier_bytes >= GIB else f"{tier_bytes // MIB}m"
 
 
+def tier_in_words(tier_bytes: int) -> str:
+    """`512 MiB`, `1 GiB`, … `128 GiB`: for people, beside what workers have."""
+    return f"{tier_bytes // GIB} GiB" if tier_bytes >= GIB else f"{tier_bytes // MIB} MiB"
+
+
 def parse_tier(name: str) -> int:
     """Inverse of `tier_name`; ValueError for anything that is not a tier."""
     for tier_bytes in TIERS_BYTES:

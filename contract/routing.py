@@ -5,7 +5,7 @@ from typing import Final
 
 from contract.capability import Requirement, shortfalls
 from contract.errors import NoCapableWorker
-from contract.memory import TIERS_BYTES, format_bytes, tier_name
+from contract.memory import TIERS_BYTES, format_bytes, tier_in_words
 from contract.model_spec import ModelSpec
 from contract.queues import queue_name, requirement_of
 from contract.registry import Advert, serves
@@ -36,7 +36,7 @@ def next_tier(queue: str, adverts: Sequence[Advert]) -> str | None:
 def explain(spec: ModelSpec, adverts: Sequence[Advert]) -> str:
     """What the model needs, what the fleet has, what each worker lacks: one line for each kind of worker."""
     needs = spec.needs
-    wanted = [f"{tier_name(needs.memory_bytes)} of memory per slot"]
+    wanted = [f"{tier_in_words(needs.memory_bytes)} of memory per slot"]
     if needs.cpu_level != "any":
         wanted.append(f"CPU level {needs.cpu_level}")
     wanted += sorted(needs.cpu_features)

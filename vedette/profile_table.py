@@ -62,7 +62,7 @@ def fleet_lines(spec: ModelSpec, adverts: Sequence[Advert]) -> list[str]:
 
     large@yard  any batch
     small@yard  batches up to 12
-    old@yard    cannot: 2g of memory per slot (has 1.0 GiB)
+    old@yard    cannot: 2 GiB of memory per slot (has 1.0 GiB)
     """
     width = max((len(advert.node) for advert in adverts), default=0)
     return [f"{advert.node:{width}}  {_can(spec, advert)}" for advert in adverts]

@@ -7,7 +7,7 @@ from typing import Final
 
 from contract.capability import ANY_CPU, Requirement, level_runs, shortfalls
 from contract.ledger import ModelCounts, Work
-from contract.memory import format_bytes, tier_name
+from contract.memory import format_bytes, tier_in_words
 from contract.model_spec import ModelSpec
 from contract.queues import most_demanding_first, queue_name
 from producer.fleet.facts import Facts, Worker, WorkerClass, class_of, features_asked_for
@@ -91,7 +91,7 @@ def _new(
 def _lacks(had: Requirement, needs: Requirement) -> str:
     """What a machine that is just enough for `had` may lack for `needs`."""
     if had.memory_bytes < needs.memory_bytes:
-        return f"{tier_name(needs.memory_bytes)} of memory per slot (has {format_bytes(had.memory_bytes)})"
+        return f"{tier_in_words(needs.memory_bytes)} of memory per slot (has {format_bytes(had.memory_bytes)})"
     if had.cpu_level == ANY_CPU != needs.cpu_level or not level_runs(had.cpu_level, needs.cpu_level):
         return f"CPU level {needs.cpu_level}"
     return ", ".join(sorted(needs.cpu_features - had.cpu_features))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from contract.capability import ANY_CPU, Requirement, all_features, cpu_satisfies, level_runs, satisfies
-from contract.memory import format_bytes, tier_name
+from contract.memory import format_bytes, tier_in_words
 from contract.queues import queue_name
 from producer.fleet.facts import Facts, Worker
 
@@ -12,8 +12,8 @@ def why_nobody(needs: Requirement, facts: Facts) -> str | None:
     """In one line; None when a worker serves it.
 
     no worker is alive
-    needs 8g of memory per slot, the largest worker has 3.5 GiB
-    needs 8g of memory per slot, the largest worker with x86_64_v4 has 3.5 GiB
+    needs 8 GiB of memory per slot, the largest worker has 3.5 GiB
+    needs 8 GiB of memory per slot, the largest worker with x86_64_v4 has 3.5 GiB
     needs avx512_vnni, which no worker has
     large@yard has withdrawn: its child ended with SIGILL
     large@yard is draining
@@ -31,7 +31,7 @@ def why_nobody(needs: Requirement, facts: Facts) -> str | None:
     largest = max(worker.advert.capability.memory_per_slot_bytes for worker in right_cpu)
     which = f" with {_cpu(needs)}" if len(right_cpu) < len(workers) else ""
     return (
-        f"needs {tier_name(needs.memory_bytes)} of memory per slot, "
+        f"needs {tier_in_words(needs.memory_bytes)} of memory per slot, "
         f"the largest worker{which} has {format_bytes(largest)}"
     )
 

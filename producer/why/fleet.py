@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Final
 
 from contract.capability import Capability, Requirement, cpu_satisfies, satisfies, shortfalls
-from contract.memory import format_bytes
+from contract.memory import format_bytes, tier_in_words
 from contract.queues import queue_name
 from contract.registry import could_serve, serves
 from producer.why.facts import Facts, Gone, QueueFacts, Running, TaskFacts, Worker
 from producer.why.reason import Reason
-from producer.why.words import count, duration, names, needs_in_words, tier
+from producer.why.words import count, duration, names, needs_in_words
 
 START: Final = "start a worker: `celery -A workers worker`"
 #: Workers whose tasks are told in a sentence.
@@ -185,9 +185,10 @@ def _memory_short(needs: Requirement, right_cpu: Sequence[Worker], facts: Facts)
     largest = max(right_cpu, key=lambda worker: worker.advert.capability.memory_per_slot_bytes)
     has_bytes = largest.advert.capability.memory_per_slot_bytes
     which = "the largest worker" if len(right_cpu) == len(facts.workers) else "the largest worker with the right CPU"
+    needed = tier_in_words(needs.memory_bytes)
     return Reason(
         code="memory_short",
-        text=f"needs {tier(needs.memory_bytes)} a slot, {which} has {format_bytes(has_bytes)} ({largest.node})",
+        text=f"needs {needed} a slot, {which} has {format_bytes(has_bytes)} ({largest.node})",
         remedy=f"start a worker with {needs_in_words(needs)}; fewer, larger slots (--slots) of a worker may do",
         details={"needs_bytes": needs.memory_bytes, "largest_bytes": has_bytes, "worker": largest.node},
     )

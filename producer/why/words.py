@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from contract.capability import ANY_CPU, Requirement
-from contract.memory import GIB, MIB
+from contract.memory import tier_in_words
 
 _NAMED: Final = 3
 
@@ -24,14 +24,9 @@ def duration(seconds: float) -> str:
     return f"{days} d {hours} h" if hours else f"{days} d"
 
 
-def tier(tier_bytes: int) -> str:
-    """`8 GiB`, `512 MiB`."""
-    return f"{tier_bytes // GIB} GiB" if tier_bytes >= GIB else f"{tier_bytes // MIB} MiB"
-
-
 def count(number: int, noun: str) -> str:
-    """`1 image`, `2 images`."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    """`1 image`, `2 images`, `1,200 images`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def names(nodes: Sequence[str]) -> str:
@@ -43,4 +38,4 @@ def names(nodes: Sequence[str]) -> str:
 def needs_in_words(needs: Requirement) -> str:
     """`2 GiB a slot, CPU level x86_64_v3, amx_bf16`."""
     level = [] if needs.cpu_level == ANY_CPU else [f"CPU level {needs.cpu_level}"]
-    return ", ".join([f"{tier(needs.memory_bytes)} a slot", *level, *sorted(needs.cpu_features)])
+    return ", ".join([f"{tier_in_words(needs.memory_bytes)} a slot", *level, *sorted(needs.cpu_features)])

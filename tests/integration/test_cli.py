@@ -197,7 +197,7 @@ def test_nobody_can_run_it(settings: Settings, photos: Path, registry: Registry)
     done = run(settings, photos, "detect", "photos", "--model", "defects-large")
 
     assert done.returncode == 3
-    assert done.stderr.startswith("error: no live worker can run defects-large@1: it needs 4g of memory per slot")
+    assert done.stderr.startswith("error: no live worker can run defects-large@1: it needs 4 GiB of memory per slot")
     assert "Traceback" not in done.stderr
 
 

@@ -60,7 +60,7 @@ def test_without_a_terminal_it_is_shown_once(settings: Settings) -> None:
 
     assert shown.returncode == 0, shown.stderr
     assert "2 workers, 2 of 3 slots busy, 7.5 images/s; 30 images wait, 10 are under way" in shown.stdout
-    assert "nobody: needs 8g of memory per slot, the largest worker has 3.5 GiB" in shown.stdout
+    assert "nobody: needs 8 GiB of memory per slot, the largest worker has 3.5 GiB" in shown.stdout
     assert "\x1b" not in shown.stdout
 
 
@@ -152,7 +152,7 @@ def test_a_plan_of_what_waits(settings: Settings) -> None:
     assert (told["images"], told["within_s"], told["estimated"]) == (40, 7200.0, False)
     assert {model["ref"]: model["why_never"] for model in told["models"]} == {
         "defects-small@1": "nobody has measured how fast it is",
-        "defects-large@1": "needs 8g of memory per slot, the largest worker has 3.5 GiB",
+        "defects-large@1": "needs 8 GiB of memory per slot, the largest worker has 3.5 GiB",
     }
     page = fleet(settings.redis_url, "--plan", "--by", "23:59", "--model", "defects-large")
     assert page.returncode == 0, page.stderr

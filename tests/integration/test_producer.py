@@ -182,7 +182,7 @@ def test_no_capable_worker_says_what_is_missing(client: Client, registry: Regist
     with pytest.raises(NoCapableWorker) as caught:
         client.submit(["a.jpg"], model="defects-small")
 
-    assert "it needs 4g of memory per slot" in str(caught.value)
+    assert "it needs 4 GiB of memory per slot" in str(caught.value)
     assert "small@yard has 1.0 GiB per slot" in str(caught.value)
     assert no_job(redis_client)
 

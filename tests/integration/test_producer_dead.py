@@ -134,7 +134,7 @@ def test_retry_goes_where_the_model_fits_now(
     registry.publish_model(spec(base="3g"))
 
     # When nobody has that, then nothing is put back
-    with pytest.raises(NoCapableWorker, match="it needs 4g of memory per slot"):
+    with pytest.raises(NoCapableWorker, match="it needs 4 GiB of memory per slot"):
         client.retry_dead(job.id)
     assert len(names(job)) == 2
 

@@ -62,7 +62,7 @@ def test_a_job_that_needs_more_than_there_is(client, ledger, registry, redis_cli
     assert [(queue.name, queue.tasks, queue.images) for queue in answer.queues] == [(LARGE, 2, 8)]
     assert abs((datetime.now(UTC) - answer.since).total_seconds()) < 10
     [worker] = answer.workers
-    assert (worker.fits, worker.why_not) == (False, "lacks 8g of memory per slot (has 3.5 GiB)")
+    assert (worker.fits, worker.why_not) == (False, "lacks 8 GiB of memory per slot (has 3.5 GiB)")
     # And the one that could is remembered when it dies
     publish(registry, advert("big@yard", memory="9g", queues=[LARGE]))
     assert codes(client.why("job-1")) == ["doorbell_lost"] or codes(client.why("job-1")) == ["soon"]
@@ -215,7 +215,7 @@ def test_the_command_and_the_gateway_tell_the_same(settings, ledger, registry):
     first, second, *rest = told.stdout.splitlines()
     assert first.endswith("s: needs 8 GiB a slot, the largest worker has 3.5 GiB (small@yard)")
     assert second == "  do: start a worker with 8 GiB a slot; fewer, larger slots (--slots) of a worker may do"
-    assert any("no: lacks 8g of memory per slot (has 3.5 GiB)" in line for line in rest)
+    assert any("no: lacks 8 GiB of memory per slot (has 3.5 GiB)" in line for line in rest)
     assert any(line.split()[-5:] == ["lost", "no", "sign", "of", "life"] or "no sign of life" in line for line in rest)
     stable = ("kind", "name", "state", "job", "model", "images", "tasks", "attempts")
     assert {key: json.loads(as_json.stdout)[key] for key in stable} == {key: answered[key] for key in stable}

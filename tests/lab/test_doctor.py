@@ -42,7 +42,7 @@ def test_in_a_cgroup_of_one_gibibyte(model: str, exit_code: int, code: str) -> N
     if code:
         assert code in found
     else:
-        assert "it needs 2g of memory per slot (has 832 MiB)" in found["model_needs_more"]["seen"]
+        assert "it needs 2 GiB of memory per slot (has 832 MiB)" in found["model_needs_more"]["seen"]
 
 
 def test_a_model_that_takes_all_of_it_costs_the_trial_only(tmp_path: Path) -> None:

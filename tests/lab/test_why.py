@@ -132,7 +132,7 @@ def test_the_fleet_is_seen_as_it_is(scene):
     queues = {queue["name"]: queue for queue in told["queues"]}
     assert (queues["detect.any.512m"]["workers"], queues["detect.any.512m"]["slots"]) == (5, 6)
     assert (queues["detect.any.2g"]["workers"], queues["detect.x86_64_v3.2g"]["workers"]) == (1, 1)
-    assert queues[job.queue]["nobody"] == "needs 8g of memory per slot, the largest worker has 3.5 GiB"
+    assert queues[job.queue]["nobody"] == "needs 8 GiB of memory per slot, the largest worker has 3.5 GiB"
     scene.yard.ledger.cancel_job(job.name)
 
 
@@ -145,7 +145,7 @@ def test_1_it_needs_more_memory_than_there_is(scene):
     assert codes(answer) == ["memory_short"]
     assert answer.headline.endswith(f"s: needs 8 GiB a slot, the largest worker has 3.5 GiB ({medium})")
     assert answer.headline.startswith("queued ")
-    assert "no: lacks 8g of memory per slot (has 3.5 GiB)" in vedette(scene, "why", job.name)
+    assert "no: lacks 8 GiB of memory per slot (has 3.5 GiB)" in vedette(scene, "why", job.name)
 
 
 def test_2_it_needs_a_newer_cpu(scene):

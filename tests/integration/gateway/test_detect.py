@@ -95,7 +95,7 @@ def test_no_worker_can_run_it(http: httpx.Client, registry: Registry) -> None:
     answer = http.post("/v1/detect", json=BODY)
 
     assert (answer.status_code, answer.json()["code"]) == (503, "no_capable_worker")
-    assert "lacks 4g of memory per slot" in answer.json()["message"]
+    assert "lacks 4 GiB of memory per slot" in answer.json()["message"]
 
 
 @pytest.mark.usefixtures("fleet")

@@ -206,9 +206,9 @@ def test_with_only_the_small_worker_alive_routing_says_what_is_missing(new_yard,
     with pytest.raises(NoCapableWorker) as refused:
         route(large, new_yard.registry.adverts())
 
-    assert "large@1: it needs 4g of memory per slot" in str(refused.value)
+    assert "large@1: it needs 4 GiB of memory per slot" in str(refused.value)
     assert f"{small_worker.node} has 1.0 GiB per slot" in str(refused.value)
-    assert "lacks 4g of memory per slot (has 1.0 GiB)" in str(refused.value)
+    assert "lacks 4 GiB of memory per slot (has 1.0 GiB)" in str(refused.value)
 
 
 def test_nobody_left_a_trace(small_worker, big_worker):

@@ -50,7 +50,7 @@ def test_problems_come_last_with_what_to_do_and_1(monkeypatch: pytest.MonkeyPatc
 def test_a_model_that_cannot_run_is_1(monkeypatch: pytest.MonkeyPatch) -> None:
     result = doctor(monkeypatch, replace(FACTS, model=ModelFacts(spec(base="30g"), None)), "defects-small")
     assert result.exit_code == 1
-    assert "defects-small@1 cannot run here; it needs 64g of memory per slot (has 22.3 GiB)." in result.stdout
+    assert "defects-small@1 cannot run here; it needs 64 GiB of memory per slot (has 22.3 GiB)." in result.stdout
     assert "Not healthy: a worker with defects-small cannot run here" in result.stdout
 
 

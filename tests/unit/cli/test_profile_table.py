@@ -76,7 +76,7 @@ def test_who_runs_it_at_which_batch() -> None:
     assert fleet_lines(MEASURED, fleet) == [
         "large@yard  any batch",
         "small@yard  batches up to 29",
-        "tiny@yard   cannot: 512m of memory per slot (has 256 MiB)",
+        "tiny@yard   cannot: 512 MiB of memory per slot (has 256 MiB)",
         "sick@yard   has withdrawn: it crashed here",
     ]
 

@@ -87,7 +87,7 @@ def test_shortfalls_say_everything_that_is_missing():
     assert missing == [
         "CPU level x86_64_v3 (has sandybridge)",
         "CPU features amx_bf16, avx512_vnni",
-        "4g of memory per slot (has 900 MiB)",
+        "4 GiB of memory per slot (has 900 MiB)",
     ]
 
 

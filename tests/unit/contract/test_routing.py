@@ -29,9 +29,9 @@ def test_without_a_capable_worker_a_job_is_refused_or_waits_if_it_may():
 
 def test_the_explanation_says_what_is_needed_what_there_is_and_what_is_missing():
     assert explain(LARGE, [SMALL_WORKER, OLD_WORKER]).splitlines() == [
-        "no live worker can run defects-large@2: it needs 4g of memory per slot, CPU level x86_64_v3, avx512_vnni.",
+        "no live worker can run defects-large@2: it needs 4 GiB of memory per slot, CPU level x86_64_v3, avx512_vnni.",
         "  small@yard has 1.0 GiB per slot, x86_64_v3; "
-        "lacks CPU feature avx512_vnni, 4g of memory per slot (has 1.0 GiB)",
+        "lacks CPU feature avx512_vnni, 4 GiB of memory per slot (has 1.0 GiB)",
         "  old@yard has 8.0 GiB per slot, sandybridge; "
         "lacks CPU level x86_64_v3 (has sandybridge), CPU feature avx512_vnni",
     ]
@@ -40,7 +40,7 @@ def test_the_explanation_says_what_is_needed_what_there_is_and_what_is_missing()
 def test_an_empty_fleet_is_told_how_to_start_a_worker():
     lines = explain(spec(), []).splitlines()
 
-    assert lines[0] == "no live worker can run defects-small@1: it needs 512m of memory per slot."
+    assert lines[0] == "no live worker can run defects-small@1: it needs 512 MiB of memory per slot."
     assert lines[1] == "  no worker is alive: start one with `celery -A workers worker`"
 
 
@@ -52,7 +52,7 @@ def test_workers_that_lack_the_same_share_a_line():
 
     assert lines[1] == (
         "  small-0@yard and 39 more (each) has 1.0 GiB per slot, x86_64_v3; "
-        "lacks CPU feature avx512_vnni, 4g of memory per slot (has 1.0 GiB)"
+        "lacks CPU feature avx512_vnni, 4 GiB of memory per slot (has 1.0 GiB)"
     )
     assert lines[2].startswith("  odd-0@yard has 100 MiB per slot")
     assert len(lines) == 22

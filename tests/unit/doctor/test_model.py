@@ -76,7 +76,7 @@ def test_a_model_that_works() -> None:
 @pytest.mark.parametrize(
     ("model", "has", "lacks"),
     [
-        (spec(base="3g"), {"memory_limited_by": "host memory"}, "4g of memory per slot (has 2.0 GiB)"),
+        (spec(base="3g"), {"memory_limited_by": "host memory"}, "4 GiB of memory per slot (has 2.0 GiB)"),
         (spec(cpu="x86_64_v4"), {}, "CPU level x86_64_v4 (has x86_64_v3)"),
         (spec(features=["amx_bf16"]), {}, "CPU feature amx_bf16"),
     ],

@@ -70,13 +70,13 @@ def test_on_a_wide_terminal_everything_is_there() -> None:
         "small@yard  x86_64_v3    0.9 of 1.0 GiB    0/1       0.0  1 h                   draining",
         "",
         "queue            images waiting  tasks  oldest  running  served by",
-        "detect.any.8g                40      2   4 min        0  nobody: needs 8g of memory per slot, "
+        "detect.any.8g                40      2   4 min        0  nobody: needs 8 GiB of memory per slot, "
         "the largest worker has 3.5 GiB",
         "detect.any.512m           3,200    101   1 min       64  large@yard, old@yard",
         "",
         "model            images waiting  running  images/s  queue            workers",
         "defects-small@1           3,200       64      14.1  detect.any.512m  2 workers, 3 slots",
-        "defects-large@1              40        0       0.0  detect.any.8g    nobody: needs 8g of memory per slot, "
+        "defects-large@1              40        0       0.0  detect.any.8g    nobody: needs 8 GiB of memory per slot, "
         "the largest worker has 3.5 GiB",
     ]
 
@@ -89,7 +89,7 @@ def test_on_a_narrow_one_the_least_important_columns_are_left_out_and_no_reason_
     queues = lines[lines.index("", 4) + 1 :]
     assert queues[0].split() == ["queue", "images", "waiting", "oldest", "running", "served", "by"]
     told = " ".join(" ".join(line[49:].split()) for line in queues[1:4])
-    assert "nobody: needs 8g of memory per slot, the largest worker has 3.5 GiB" in told
+    assert "nobody: needs 8 GiB of memory per slot, the largest worker has 3.5 GiB" in told
 
 
 @pytest.mark.parametrize("width", [20, 40, 60, 100, 120, 160])

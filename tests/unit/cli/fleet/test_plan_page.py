@@ -34,7 +34,7 @@ def test_on_a_wide_terminal() -> None:
         "",
         "class                 memory per slot  there  more  then done in  cannot",
         "x86_64_v3-2048m-1x2           2.0 GiB      1     3        46 min  "
-        "large@1: 8g of memory per slot (has 2.0 GiB)",
+        "large@1: 8 GiB of memory per slot (has 2.0 GiB)",
         "x86_64_v3-16384m-1x2         16.0 GiB      1     4        51 min",
         "",
         "how fast a slot is  class                 images/s  as known from",
@@ -63,7 +63,7 @@ def test_when_a_machine_has_to_be_brought_in() -> None:
     plan = plan_of(backlog(small(), small=100, large=3600), {}, timedelta(hours=1))
 
     assert advice(plan) == "It takes 3 new workers with 8.0 GiB per slot (any-8192m-1x2); then all is done in 41 min."
-    assert "never: needs 8g of memory per slot, the largest worker has 2.0 GiB" in " ".join(drawn(plan, 200))
+    assert "never: needs 8 GiB of memory per slot, the largest worker has 2.0 GiB" in " ".join(drawn(plan, 200))
 
 
 def test_when_nothing_is_fast_enough() -> None:

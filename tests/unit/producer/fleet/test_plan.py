@@ -116,7 +116,7 @@ def test_a_class_that_a_model_does_not_fit_says_so_and_what_it_can_do() -> None:
     # And small workers can be added for the small model, but none of them is any help for the large one
     few = of_class(told, SMALL_CLASS)
     assert (few.more, few.done_in_s) == (3, 2745.0)  # 60 + (10,800 - 60) / 4; two more would take 3,640
-    assert few.cannot == {"large@1": "8g of memory per slot (has 2.0 GiB)"}
+    assert few.cannot == {"large@1": "8 GiB of memory per slot (has 2.0 GiB)"}
     # While large ones do all of it
     big = of_class(told, LARGE_CLASS)
     assert (big.more, big.cannot) == (4, {})
@@ -139,7 +139,7 @@ def test_for_a_queue_that_nobody_serves_a_machine_is_named_that_is_just_large_en
     told = plan(backlog(small(), small=100, large=3600))
 
     assert [(one.ref, one.done_in_s, one.why_never) for one in told.models] == [
-        ("large@1", None, "needs 8g of memory per slot, the largest worker has 2.0 GiB"),
+        ("large@1", None, "needs 8 GiB of memory per slot, the largest worker has 2.0 GiB"),
         ("small@1", 100.0, None),
     ]
     assert of_class(told, SMALL_CLASS).more is None
@@ -160,7 +160,7 @@ def test_a_machine_for_the_more_demanding_queue_serves_the_others_too() -> None:
     told = plan(backlog(small=3000, large=1000))
 
     assert of_class(told, "any-8192m-1x2").more == 2  # 2,000 s and 3,000 s of work, in an hour less a minute
-    assert of_class(told, "any-512m-1x2").cannot == {"large@1": "8g of memory per slot (has 512 MiB)"}
+    assert of_class(told, "any-512m-1x2").cannot == {"large@1": "8 GiB of memory per slot (has 512 MiB)"}
 
 
 def test_a_draining_worker_does_not_count_and_its_class_is_known() -> None:
@@ -223,8 +223,8 @@ def test_images_that_were_moved_to_a_larger_queue_are_done_there() -> None:
         )
     )
 
-    assert told.models[0].why_never == "needs 8g of memory per slot, the largest worker has 2.0 GiB"
-    assert of_class(told, SMALL_CLASS).cannot == {"small@1": "8g of memory per slot (has 2.0 GiB)"}
+    assert told.models[0].why_never == "needs 8 GiB of memory per slot, the largest worker has 2.0 GiB"
+    assert of_class(told, SMALL_CLASS).cannot == {"small@1": "8 GiB of memory per slot (has 2.0 GiB)"}
 
 
 # How fast

@@ -38,12 +38,12 @@ def draining(node: str) -> Worker:
         (
             needs("8g"),
             [worker("a@yard", memory="2g"), worker("b@yard", memory="3584m")],
-            "needs 8g of memory per slot, the largest worker has 3.5 GiB",
+            "needs 8 GiB of memory per slot, the largest worker has 3.5 GiB",
         ),
         (
             needs("8g", "x86_64_v4"),
             [worker("a@yard", memory="16g"), worker("b@yard", memory="2g", cpu_level="x86_64_v4")],
-            "needs 8g of memory per slot, the largest worker with x86_64_v4 has 2.0 GiB",
+            "needs 8 GiB of memory per slot, the largest worker with x86_64_v4 has 2.0 GiB",
         ),
         (needs("1g", "x86_64_v4"), [worker()], "needs a CPU of level x86_64_v4, which no worker has"),
         (needs("1g", "any", "avx512_vnni"), [worker()], "needs avx512_vnni, which no worker has"),
@@ -82,7 +82,7 @@ def test_a_queue_says_what_waits_and_who_serves_it() -> None:
 
     large, usual = view.queues
     assert (large.name, large.workers, large.slots, large.oldest_s) == ("detect.any.8g", 0, 0, None)
-    assert large.nobody == "needs 8g of memory per slot, the largest worker has 1.0 GiB"
+    assert large.nobody == "needs 8 GiB of memory per slot, the largest worker has 1.0 GiB"
     assert (usual.name, usual.workers, usual.slots, usual.oldest_s, usual.nobody) == (QUEUE, 2, 3, 240.0, None)
     assert (usual.tasks_waiting, usual.images_waiting, usual.tasks_running, usual.images_running) == (3, 90, 2, 17)
     assert usual.needs == needs("512m")
@@ -101,7 +101,7 @@ def test_a_model_says_who_fits_and_how_fast_all_of_them_are() -> None:
     assert (small.ref, small.queue, small.images_waiting, small.images_running) == ("defects-small@1", QUEUE, 40, 8)
     assert (small.workers, small.slots, small.images_per_s, small.nobody) == (2, 2, 12.5, None)
     assert (huge.workers, huge.images_per_s, huge.tasks_waiting) == (0, 0.0, 0)
-    assert huge.nobody == "needs 32g of memory per slot, the largest worker has 2.0 GiB"
+    assert huge.nobody == "needs 32 GiB of memory per slot, the largest worker has 2.0 GiB"
 
 
 def test_a_model_that_has_work_and_that_nobody_knows() -> None:

@@ -400,7 +400,7 @@ def test_what_comes_first_on_the_queue_is_told_with_a_time_where_a_rate_is_known
             reason.text for reason in reasons(facts(waits(ahead=50), queues=queue, **fields)) if reason.code == "behind"
         )
 
-    start = f"behind 1500 images in 50 tasks on {QUEUE}"
+    start = f"behind 1,500 images in 50 tasks on {QUEUE}"
     assert behind(workers=[works(busy=1)]) == start
     assert behind(workers=[lately]) == f"{start}, about 5 min at 5 images/s (in the last minute)"
     assert behind(workers=[works(busy=1)], model=profiled) == (
@@ -443,7 +443,7 @@ def test_the_answer_has_the_facts() -> None:
     assert said.tasks is not None
     assert (said.tasks.running, said.tasks.waiting) == (1, 1)
     small, tiny = said.workers
-    assert (small.fits, small.why_not) == (False, "lacks 8g of memory per slot (has 2.0 GiB)")
+    assert (small.fits, small.why_not) == (False, "lacks 8 GiB of memory per slot (has 2.0 GiB)")
     assert [(at.job, at.model) for at in small.at] == [("job-7", "defects@2")]
     assert (tiny.draining, tiny.fits) == (True, False)
     assert [(past.node, past.fitted, past.left) for past in said.gone] == [("big@yard", True, False)]
