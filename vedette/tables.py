@@ -3,7 +3,8 @@
 import sys
 from typing import Final
 
-from rich.console import Console
+import click
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -23,5 +24,13 @@ def verbatim(text: str) -> Text:
 
 
 def print_table(rows: Table) -> None:
-    width = None if sys.stdout.isatty() else _UNFOLDED
-    Console(width=width, highlight=False).print(rows)
+    show(rows, _UNFOLDED)
+
+
+def show(page: RenderableType, width: int) -> None:
+    """On stdout, as wide as the terminal; where there is none, `width` characters. No line ends with blanks."""
+    console = Console(width=None if sys.stdout.isatty() else width, highlight=False)
+    with console.capture() as drawn:
+        console.print(page)
+    for line in drawn.get().splitlines():  # rich fills the cells of a table with them
+        click.echo(line.rstrip())

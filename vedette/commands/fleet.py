@@ -15,6 +15,7 @@ from vedette.fleet.look import looking
 from vedette.fleet.page import FleetPage
 from vedette.fleet.plan_page import PlanPage
 from vedette.session import Session
+from vedette.tables import show
 
 #: Where there is no terminal: wide enough that nothing is left out.
 _WIDTH: Final = 200
@@ -94,8 +95,4 @@ def _show(told: BaseModel, page: RenderableType, as_json: bool) -> None:
     if as_json:
         click.echo(told.model_dump_json(indent=2))
         return
-    console = Console(width=None if sys.stdout.isatty() else _WIDTH, highlight=False)
-    with console.capture() as drawn:
-        console.print(page)
-    for line in drawn.get().splitlines():  # rich fills the cells of a table with blanks
-        click.echo(line.rstrip())
+    show(page, _WIDTH)
