@@ -4,6 +4,7 @@ Everything in it is real: three workers of unlike memory, three jobs on rendered
 none of these workers can hold.
 """
 
+import io
 import os
 import re
 import shutil
@@ -80,7 +81,10 @@ def store(folder: Path) -> Path:
 
 
 def draw(look: Look) -> None:
-    console = Console(record=True, width=WIDTH, force_terminal=True, color_system="truecolor", highlight=False)
+    screen = io.StringIO()  # of nobody
+    console = Console(
+        file=screen, record=True, width=WIDTH, force_terminal=True, color_system="truecolor", highlight=False
+    )
     pages: list[tuple[str, RenderableType]] = [
         ("vedette fleet", FleetPage(look.view())),
         ("vedette fleet --plan --within 3m", PlanPage(look.plan(WITHIN, None))),
