@@ -8,6 +8,7 @@ from contract import keys
 from contract.connection import connect
 from contract.settings import Settings
 from tests.support.builders import DIGEST
+from tests.support.redis_cost import redis_cost
 from workers.memory.learned import Learned, LearnedSizes
 
 pytestmark = pytest.mark.integration
@@ -93,3 +94,27 @@ def test_fields_of_a_newer_version_are_ignored(sizes: LearnedSizes, redis_client
     redis_client.hset(KEY, "something", "new")
 
     assert sizes.limit(DIGEST, CLASS) == 8
+
+
+def test_a_batch_that_teaches_nothing_costs_one_look(sizes: LearnedSizes, redis_client: redis.Redis) -> None:
+    sizes.fitted(DIGEST, CLASS, 8, 5)
+
+    with redis_cost(redis_client) as cost:
+        sizes.limit(DIGEST, CLASS)
+        sizes.fitted(DIGEST, CLASS, 8, 5)
+
+    assert cost.round_trips == 1
+
+
+def test_what_others_learned_since_the_look_is_not_undone(sizes: LearnedSizes, settings: Settings) -> None:
+    # Given a batch that began before another slot failed
+    sizes.limit(DIGEST, CLASS)
+    with connect(settings) as another:
+        LearnedSizes(another, settings).failed(DIGEST, CLASS, 16)
+
+    # When it fits, with a peak that is news
+    sizes.fitted(DIGEST, CLASS, 4, 99)
+
+    # Then both are known
+    known = sizes.read(DIGEST, CLASS)
+    assert (known.limit, known.failed, known.fitted, known.peak_bytes) == (8, 16, 4, 99)

@@ -55,10 +55,10 @@ class ClaimedImages:
         )
 
     def header(self, image: ImageRef, data: bytes) -> Readable:
-        """Judges `data` by its header; ImageError. Those of a remote image are kept for its decoding."""
+        """Judges `data` by its header; ImageError. Those of a remote image, or a small one, are kept for its decoding."""
         header = read_header(data, self.settings.image_pixels_max)
-        if is_remote(image.uri):
-            self.kept.keep(image.index, data)
+        keep = self.kept.keep if is_remote(image.uri) else self.kept.hold
+        keep(image.index, data)
         return Readable(image, header.width_px, header.height_px, header.format)
 
     def bytes_again(self, readable: Readable) -> bytes:

@@ -1,7 +1,8 @@
-"""Bytes of remote images between their header and their decoding: asked for once, and decoded as they were judged.
+"""Bytes of images between their header and their decoding: asked for once, and decoded as they were judged.
 
-In a file without a name, for a task's images together may be larger than memory, and a slot may be killed at any time.
-An image for which there is no room is fetched again, and then must be of the size that admission counted with.
+Remote ones in a file without a name, for a task's images together may be larger than memory, and a slot may be killed
+at any time. One for which there is no room is fetched again, and then must be of the size that admission counted with.
+Small local files are held in memory, for to find and open them takes longer than to read them; others are read again.
 """
 
 import tempfile
@@ -14,6 +15,9 @@ from workers.remote.disk import lack_of_space
 
 #: Of one attempt. /tmp may be small, or memory.
 KEPT_BYTES_MAX: Final = 512 * MIB
+#: In memory, of one attempt and of one file: less than admission can notice.
+HELD_BYTES_MAX: Final = 4 * MIB
+_SMALL_BYTES: Final = MIB // 4
 
 
 class KeptBytes:
@@ -23,6 +27,8 @@ class KeptBytes:
         self._end = 0
         #: Index of the image -> where its bytes begin and end.
         self._places: dict[int, tuple[int, int]] = {}
+        self._held: dict[int, bytes] = {}
+        self._held_bytes = 0
 
     def __enter__(self) -> Self:
         return self
@@ -30,6 +36,7 @@ class KeptBytes:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._held.clear()
         if self._file is not None:
             self._file.close()
 
@@ -50,7 +57,17 @@ class KeptBytes:
         self._end += len(data)
         return True
 
+    def hold(self, index: int, data: bytes) -> bool:
+        """The same in memory, for what is small."""
+        if len(data) > _SMALL_BYTES or self._held_bytes + len(data) > HELD_BYTES_MAX:
+            return False
+        self._held[index] = data
+        self._held_bytes += len(data)
+        return True
+
     def get(self, index: int) -> bytes | None:
+        if index in self._held:
+            return self._held[index]
         if self._file is None or index not in self._places:
             return None
         begin, end = self._places[index]

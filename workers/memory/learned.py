@@ -114,12 +114,16 @@ class LearnedSizes:
     def __init__(self, client: redis.Redis, settings: Settings) -> None:
         self._redis = client
         self._lifetime_ms = int(settings.registry_lifetime / timedelta(milliseconds=1))
+        #: What the limit of a batch was taken from, by key: `fitted` begins with it, and mostly ends there.
+        self._looked: dict[str, tuple[Learned, int]] = {}
 
     def read(self, digest: str, worker_class: str) -> Learned:
         return self._read(keys.learned(digest, worker_class))[0]
 
     def limit(self, digest: str, worker_class: str) -> int | None:
-        return limit(self.read(digest, worker_class))
+        name = keys.learned(digest, worker_class)
+        self._looked[name] = self._read(name)
+        return limit(self._looked[name][0])
 
     def failed(self, digest: str, worker_class: str, images: int) -> Learned:
         """A batch failed for memory and was no victim. Call it once per failed attempt."""
@@ -128,14 +132,18 @@ class LearnedSizes:
         )
 
     def fitted(self, digest: str, worker_class: str, images: int, peak_bytes: int) -> Learned:
-        """A batch fitted; `peak_bytes` as the guard saw it. Writes only when that is news."""
+        """A batch fitted; `peak_bytes` as the guard saw it. Writes only when that is news to what `limit` read."""
+        name = keys.learned(digest, worker_class)
         return self._learn(
-            keys.learned(digest, worker_class),
+            name,
             lambda learned, now_ms: after_success(learned, images, peak_bytes, now_ms),
+            self._looked.pop(name, None),
         )
 
-    def _learn(self, name: str, rule: Callable[[Learned, int], Learned]) -> Learned:
-        learned, now_ms = self._read(name)
+    def _learn(
+        self, name: str, rule: Callable[[Learned, int], Learned], looked: tuple[Learned, int] | None = None
+    ) -> Learned:
+        learned, now_ms = looked or self._read(name)
         for _ in range(_ROUNDS_MAX):
             after = rule(learned, now_ms)
             if after == learned:

@@ -16,7 +16,7 @@ from contract.settings import load_settings
 from tests.support.builders import options, spec
 from tests.support.images import encode, scene
 from workers.attempt import AttemptFailed, AttemptRun, WorkerLeaves
-from workers.images import claimed
+from workers.images import claimed, kept
 from workers.images.decoders import Decoders
 from workers.images.errors import ImageError
 from workers.images.kept import KeptBytes
@@ -478,6 +478,20 @@ def test_a_cancelled_job_stops_reading_headers_too(run):
 
 
 # Images that come over a network
+
+
+def test_a_small_file_is_read_once_and_a_large_one_again_when_its_turn_has_come(run, monkeypatch):
+    read = []
+    read_image = claimed.read_image
+    monkeypatch.setattr(claimed, "read_image", lambda uri, *more: read.append(uri) or read_image(uri, *more))
+    small, large = run.claim.images[:2]
+    put(large, width=64, height=64)
+    monkeypatch.setattr(kept, "_SMALL_BYTES", Path(small.uri).stat().st_size)
+
+    run.run()
+
+    assert run.succeeded == 8
+    assert [read.count(image.uri) for image in (small, large)] == [1, 2]
 
 
 @pytest.fixture

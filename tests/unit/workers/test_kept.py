@@ -38,3 +38,23 @@ def test_nothing_is_left_behind_by_a_process_that_is_killed(tmp_path, monkeypatc
         names = os.listdir(tmp_path)  # noqa: PTH208
 
     assert names == []
+
+
+def test_small_files_are_held_in_memory_until_the_attempt_is_over(monkeypatch):
+    monkeypatch.setattr(kept, "HELD_BYTES_MAX", 8)
+
+    with KeptBytes(bytes_max=0) as bytes_:
+        assert bytes_.hold(0, b"12345")
+        assert not bytes_.hold(1, b"1234")
+        assert bytes_.hold(2, b"123")
+        assert [bytes_.get(index) for index in (0, 1, 2)] == [b"12345", None, b"123"]
+
+    assert bytes_.get(0) is None
+
+
+def test_a_large_file_is_not_held(monkeypatch):
+    monkeypatch.setattr(kept, "_SMALL_BYTES", 4)
+
+    with KeptBytes() as bytes_:
+        assert not bytes_.hold(0, b"12345")
+        assert bytes_.get(0) is None
