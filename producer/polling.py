@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
+#: At first: a job of one image may take a few milliseconds.
+FIRST_S: Final = 0.002
 SHORTEST_S: Final = 0.05
 LONGEST_S: Final = 0.5
 _GROWTH: Final = 1.5
@@ -32,10 +34,13 @@ def sleeping(steps: Iterator[Seen | Pause]) -> Iterator[Seen]:
 
 
 class Pace:
-    """Looks again after 50 ms when there was news, then ever more seldom, down to twice a second."""
+    """Looks again after 2 ms at first and 50 ms when there was news, then ever more seldom, down to twice a second.
+
+    To begin with 2 ms is eight looks more than to begin with 50.
+    """
 
     def __init__(self) -> None:
-        self._next_s = SHORTEST_S
+        self._next_s = FIRST_S
 
     def news(self) -> None:
         self._next_s = SHORTEST_S
