@@ -5,11 +5,13 @@ the two must share stands here. Queues use Redis' default exchange: no bindings 
 and go with models. Sources of the transport's behaviour: kombu/transport/redis.py of kombu 5.7.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from celery import Celery
 from celery.app.amqp import AMQP
 from kombu import Exchange, Queue
+from kombu.exceptions import BatchPublishError
 from kombu.utils.url import parse_url
 
 from contract import tracing
@@ -106,6 +108,7 @@ def ring(
     *,
     images: int | None = None,
     after: str = "",
+    producer: Any = None,
 ) -> None:
     """Rings for `message.task` on `queue`. The Celery task id is the ledger's, whatever the attempt.
 
@@ -120,7 +123,22 @@ def ring(
         retries=retries,
         argsrepr=told(message, queue, retries + 1, images, after),
         headers=tracing.headers(),
+        producer=producer,
     )
+
+
+def ring_all(app: Celery, bells: Sequence[tuple[DetectMessage, int]], queue: str) -> None:
+    """`ring` for each message and its number of images, in one round trip.
+
+    When that one fails, nobody knows which of them rang: all are rung one by one, with the patience of `ring`.
+    """
+    try:
+        with app.producer_or_acquire() as producer, producer.batch():
+            for message, images in bells:
+                ring(app, message, queue, images=images, producer=producer)
+    except BatchPublishError:
+        for message, images in bells:
+            ring(app, message, queue, images=images)
 
 
 def told(message: DetectMessage, queue: str, attempt: int, images: int | None = None, after: str = "") -> str:

@@ -81,6 +81,11 @@ class ImageRef(Message):
     lone_deaths: int = Field(default=0, ge=0)
 
 
+def stored(image: ImageRef) -> str:
+    """JSON of an image as it lies in Redis while it waits, without what is as it would be anyway: millions may."""
+    return image.model_dump_json(exclude_defaults=True)
+
+
 class JobOptions(Message):
     """What holds for every image of a job."""
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sized
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from contract import tracing
 from contract.blobs import Blobs, digest_of
@@ -43,6 +43,10 @@ from producer.outage import PATIENCE, answering
 from producer.submitting import Submitting
 from producer.uploads import upload_bytes
 from producer.why import Answer, answer, read_facts
+
+
+#: Images whose tasks go to Redis together: enough that round trips don't count, few enough that workers start at once.
+_AT_ONCE_IMAGES: Final = 1024
 
 
 class Client:
@@ -164,8 +168,10 @@ class Client:
         first = next(chunks, None)
         if first is None:
             raise InvalidArgument("images is empty: expected at least one image")
+        # Of a generator nobody knows how long the next image takes to come: those that are there don't wait for it.
+        at_once = max(1, _AT_ONCE_IMAGES // plan.task_images) if isinstance(given, Sized) else 1
         with tracing.span("vedette.submit", model=plan.options.model, queue=plan.queue):
-            return self._steps.submit(itertools.chain([first], chunks), plan, on_created, webhook)
+            return self._steps.submit(chunked(itertools.chain([first], chunks), at_once), plan, on_created, webhook)
 
     def job(self, job_id: str) -> Job:
         """A job that was submitted before, by whomever; JobUnknown when there is none."""

@@ -1,6 +1,6 @@
 """What a Client does to the ledger and to the bells, step by step: a job with its tasks, and dead letters put back.
 
-For each chunk of images a task in the ledger and a ring on the queue's bell; then the seal. What a job is to be is
+For each chunk of images a task in the ledger and a ring on the queue's bell, some chunks at once; then the seal. What a job is to be is
 decided before, in `contract.submission`.
 """
 
@@ -17,9 +17,9 @@ from celery import Celery
 
 from contract import tracing
 from contract.blobs import Blobs, blob_digests
-from contract.doorbell import ring
+from contract.doorbell import ring, ring_all
 from contract.errors import JobClosed, RedisUnreachable, VedetteError
-from contract.ledger import DeadLetter, JobState, Ledger
+from contract.ledger import DeadLetter, JobState, Ledger, NewTask
 from contract.logs import tell
 from contract.messages import DetectMessage, ImageRef
 from contract.settings import Settings
@@ -58,12 +58,12 @@ class Submitting:
 
     def submit(
         self,
-        chunks: Iterable[Sequence[ImageRef]],
+        batches: Iterable[Sequence[Sequence[ImageRef]]],
         plan: Plan,
         on_created: Callable[[Job], None] | None,
         webhook: str | None,
     ) -> Job:
-        """Creates a job, adds a task for each chunk and seals it; whatever goes wrong, it is cancelled.
+        """Creates a job, adds a task for each chunk of each batch and seals it; whatever goes wrong, it is cancelled.
 
         Raises what `Client.submit` raises once the job is there.
         """
@@ -73,9 +73,9 @@ class Submitting:
         try:
             if on_created is not None:
                 on_created(Job(job_id, self._ledger, self._settings, self._patience))
-            for chunk in chunks:
-                self._add(job_id, chunk, plan)
-                submitted += len(chunk)
+            for chunks in batches:
+                self._add(job_id, chunks, plan)
+                submitted += sum(map(len, chunks))
             seal(self._ledger, job_id, submitted, self._settings, self._patience)
         except RedisUnreachable as error:
             raise RedisUnreachable(
@@ -116,10 +116,15 @@ class Submitting:
                 self._ledger.create_job(job_id, plan.options, plan.queue, webhook)
                 return job_id
 
-    def _add(self, job_id: str, chunk: Sequence[ImageRef], plan: Plan) -> None:
-        task = str(uuid.uuid4())
-        self._patiently(partial(self._ledger.add_task, job_id, task, plan.queue, plan.options.batch_size, chunk))
-        self._ring(plan.bell(job_id, task), plan.queue, len(chunk))
+    def _add(self, job_id: str, chunks: Sequence[Sequence[ImageRef]], plan: Plan) -> None:
+        """A task of each chunk: all in the ledger, then a ring for each. Whoever dies in between leaves tasks that the
+        reconciler rings for.
+        """
+        queue, batch_size = plan.queue, plan.options.batch_size
+        tasks = [NewTask(str(uuid.uuid4()), queue, batch_size, tuple(chunk)) for chunk in chunks]
+        self._patiently(partial(self._ledger.add_tasks, job_id, tasks))
+        bells = [(plan.bell(job_id, new.task), len(new.images)) for new in tasks]
+        self._patiently(partial(ring_all, self._bells, bells, queue))
 
     def _revive(self, job_id: str, chunk: Sequence[DeadLetter], plan: Plan) -> int:
         task, indexes = str(uuid.uuid4()), [letter.index for letter in chunk]

@@ -13,7 +13,7 @@ from contract import keys
 from contract.ledger.base import LedgerBase, to_ms
 from contract.ledger.counts import BatchRun, additions, latest
 from contract.ledger.records import Attempt, Claim, NewTask, PutBack, TaskRecord
-from contract.messages import VERSION, ImageRef, ImageResult, read_options
+from contract.messages import VERSION, ImageRef, ImageResult, read_options, stored
 from contract.settings import Settings
 from contract.vitals import Kill
 
@@ -106,7 +106,7 @@ class Attempts(LedgerBase):
         'fenced'.
         """
         moved = back.moved or NewTask("", "", 1, ())
-        payload = [part for image in (*back.changed, *moved.images) for part in (image.index, image.model_dump_json())]
+        payload = [part for image in (*back.changed, *moved.images) for part in (image.index, stored(image))]
         closed: Closed = self._scripts.close(
             [
                 keys.job(job),

@@ -1,7 +1,10 @@
 """The ledger's verbs. Each is one Lua call or one read; none retries, decides a policy or rings a bell."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
+
+import redis
+from redis.client import Pipeline
 
 from contract import keys
 from contract.errors import JobClosed
@@ -20,7 +23,7 @@ from contract.ledger.records import (
 )
 from contract.ledger.waiting import Waiting
 from contract.ledger.webhooks import Webhooks
-from contract.messages import ImageRef, ImageResult, JobOptions, read_options
+from contract.messages import ImageRef, ImageResult, JobOptions, read_options, stored
 
 #: Less than any client's socket waits for an answer.
 _REPLICATION_MS: Final = 1000
@@ -44,20 +47,43 @@ class Ledger(Attempts, Backlogs, DeadLetters, Waiting, Webhooks):
 
     def add_task(self, job: str, task: str, queue: str, batch_size: int, images: Sequence[ImageRef]) -> None:
         """Adds a queued task; ring its bell afterwards. JobClosed when the job was cancelled or sealed meanwhile."""
-        payload = [part for image in images for part in (image.index, image.model_dump_json())]
-        added = self._scripts.add_task(
+        self.add_tasks(job, [NewTask(task, queue, batch_size, tuple(images))])
+
+    def add_tasks(self, job: str, tasks: Sequence[NewTask]) -> None:
+        """Adds several, one after the other, in one round trip. What was added before an error stays; asked again, it
+        is there once.
+        """
+        if len(tasks) == 1:
+            added = [self._add_task(job, tasks[0])]
+        else:
+            try:
+                added = self._add_together(job, tasks)
+            except redis.exceptions.NoScriptError:  # Redis was restarted after it was asked for its scripts
+                added = self._add_together(job, tasks)
+        if not all(added):
+            raise JobClosed(f"job {job} takes no more images: it was sealed or cancelled, or its lifetime is over")
+
+    def _add_together(self, job: str, tasks: Sequence[NewTask]) -> list[Any]:
+        with self._redis.pipeline(transaction=False) as pipe:
+            for task in tasks:
+                self._add_task(job, task, pipe)
+            added: list[Any] = pipe.execute()
+        return added
+
+    def _add_task(self, job: str, new: NewTask, client: Pipeline | None = None) -> Any:
+        payload = [part for image in new.images for part in (image.index, stored(image))]
+        return self._scripts.add_task(
             [
                 keys.job(job),
                 keys.job_tasks(job),
-                keys.task(task),
-                keys.task_images(task),
-                keys.bells(queue),
+                keys.task(new.task),
+                keys.task_images(new.task),
+                keys.bells(new.queue),
                 keys.QUEUES,
             ],
-            [task, job, queue, batch_size, self._lifetime_ms, self._shared_lifetime_ms, *payload],
+            [new.task, job, new.queue, new.batch_size, self._lifetime_ms, self._shared_lifetime_ms, *payload],
+            client=client,
         )
-        if not added:
-            raise JobClosed(f"job {job} takes no more images: it was sealed or cancelled, or its lifetime is over")
 
     def seal_job(self, job: str, images: int | None = None, replicas: int = 0) -> Sealed:
         """No more tasks will come: the job is done as soon as every image has its result.

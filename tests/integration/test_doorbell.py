@@ -5,11 +5,13 @@ import json
 import time
 
 import pytest
+from celery.signals import before_task_publish
 from kombu.exceptions import OperationalError
 
-from contract.doorbell import bell_app, ring
+from contract.doorbell import bell_app, ring, ring_all
 from contract.messages import DETECT_TASK, DetectMessage, read_message
 from contract.settings import load_settings
+from tests.support.redis_cost import redis_cost
 from tests.support.redis_server import free_port
 
 pytestmark = pytest.mark.integration
@@ -72,6 +74,49 @@ def test_the_same_task_can_be_rung_for_again_with_the_attempt_shown(app, redis_c
     assert newest["headers"]["argsrepr"] == (
         "defects-small@1, 7 images, batch 4, attempt 2 after memory: no more; detect.any.1g, job-1"
     )
+
+
+def bells(count):
+    return [(MESSAGE.model_copy(update={"task": f"task-{n}"}), n) for n in range(count)]
+
+
+def rung(redis_client):
+    """Names of the tasks, the first that rang first."""
+    return [json.loads(text)["headers"]["id"] for text in reversed(redis_client.lrange(QUEUE, 0, -1))]
+
+
+def test_many_bells_ring_in_order_and_together(app, redis_client):
+    ring(app, MESSAGE, QUEUE)  # connects
+    redis_client.delete(QUEUE)
+
+    with redis_cost(redis_client) as cost:
+        ring_all(app, bells(50), QUEUE)
+
+    assert rung(redis_client) == [f"task-{n}" for n in range(50)]
+    assert cost.round_trips == 1
+    last = json.loads(redis_client.lindex(QUEUE, 0))
+    assert last["headers"]["argsrepr"].startswith("defects-small@1, 49 images, batch 8, attempt 1;")
+
+
+def test_bells_that_did_not_all_ring_ring_again_one_by_one(app, redis_client):
+    # Given a Redis that is full until all bells were tried together
+    rings = []
+
+    def make_room(**_message):
+        rings.append(1)
+        if len(rings) == 51:
+            redis_client.config_set("maxmemory", 0)
+
+    redis_client.config_set("maxmemory", 1)
+    before_task_publish.connect(make_room)
+    try:
+        ring_all(app, bells(50), QUEUE)
+    finally:
+        before_task_publish.disconnect(make_room)
+        redis_client.config_set("maxmemory", 0)
+
+    assert len(rings) == 100
+    assert rung(redis_client) == [f"task-{n}" for n in range(50)]
 
 
 def test_ringing_without_a_redis_gives_up_instead_of_waiting_for_ever():

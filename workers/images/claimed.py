@@ -55,7 +55,7 @@ class ClaimedImages:
         )
 
     def header(self, image: ImageRef, data: bytes) -> Readable:
-        """Judges `data` by its header; ImageError. Those of a remote image, or a small one, are kept for its decoding."""
+        """Judges `data` by its header; ImageError. Those of a remote or a small image are kept for its decoding."""
         header = read_header(data, self.settings.image_pixels_max)
         keep = self.kept.keep if is_remote(image.uri) else self.kept.hold
         keep(image.index, data)
