@@ -10,7 +10,7 @@ CLIENTS ?= 200
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test unit integration lab chaos screenshots lint bench bench-gateway secrets pins deploy-check clean
+.PHONY: help demo up test unit integration lab chaos screenshots lint bench bench-overhead bench-gateway secrets pins deploy-check clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ lint: .venv/.installed-dev ## Check style, types, who imports whom, and docker-c
 
 bench: .venv/.installed-dev ## Run the benchmarks
 	@if [ -f benchmarks/__main__.py ]; then $(BIN)/python -m benchmarks $(ARGS); else echo "There are no benchmarks yet."; fi
+
+bench-overhead: .venv/.installed-dev ## Measure what Vedette itself costs, with a model that costs nothing
+	$(BIN)/python -m benchmarks.overhead $(ARGS)
 
 bench-gateway: .venv/.installed-dev ## Ask the gateway from CLIENTS=200 at once for SECONDS=600; prints answers, p50, p99 and its memory
 	$(BIN)/python -m benchmarks.gateway --clients $(CLIENTS) --seconds $(SECONDS) $(ARGS)
