@@ -9,6 +9,7 @@ from contract.connection import connect
 from contract.settings import Settings
 from tests.support.builders import DIGEST
 from tests.support.redis_cost import redis_cost
+from tests.support.wait import wait_until
 from workers.memory.learned import Learned, LearnedSizes
 
 pytestmark = pytest.mark.integration
@@ -96,14 +97,27 @@ def test_fields_of_a_newer_version_are_ignored(sizes: LearnedSizes, redis_client
     assert sizes.limit(DIGEST, CLASS) == 8
 
 
-def test_a_batch_that_teaches_nothing_costs_one_look(sizes: LearnedSizes, redis_client: redis.Redis) -> None:
+def test_batches_that_teach_nothing_and_follow_fast_cost_one_look(sizes: LearnedSizes, settings: Settings) -> None:
     sizes.fitted(DIGEST, CLASS, 8, 5)
 
-    with redis_cost(redis_client) as cost:
-        sizes.limit(DIGEST, CLASS)
-        sizes.fitted(DIGEST, CLASS, 8, 5)
+    with connect(settings) as another, redis_cost(another) as cost:
+        slot = LearnedSizes(another, settings)
+        for _ in range(3):
+            slot.limit(DIGEST, CLASS)
+            slot.fitted(DIGEST, CLASS, 8, 5)
 
     assert cost.round_trips == 1
+
+
+def test_a_slot_soon_hears_of_others_failures_and_at_once_of_its_own(sizes: LearnedSizes, settings: Settings) -> None:
+    assert sizes.limit(DIGEST, CLASS) is None
+    with connect(settings) as another:
+        LearnedSizes(another, settings).failed(DIGEST, CLASS, 16)
+
+    assert wait_until(lambda: sizes.limit(DIGEST, CLASS), 5) == 8
+
+    sizes.failed(DIGEST, CLASS, 8)
+    assert sizes.limit(DIGEST, CLASS) == 4
 
 
 def test_what_others_learned_since_the_look_is_not_undone(sizes: LearnedSizes, settings: Settings) -> None:

@@ -5,6 +5,7 @@ that learn at once do not undo each other: a record is replaced only if it is st
 """
 
 import dataclasses
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -24,6 +25,8 @@ STREAK: Final = 32
 FORGET: Final = timedelta(hours=6)
 #: Each round of a race has a winner: enough for as many slots at once.
 _ROUNDS_MAX: Final = 50
+#: How long a slot goes by what it has seen. Its own failures it knows at once.
+_LOOKED_S: Final = 0.5
 
 
 @dataclass(frozen=True)
@@ -114,16 +117,14 @@ class LearnedSizes:
     def __init__(self, client: redis.Redis, settings: Settings) -> None:
         self._redis = client
         self._lifetime_ms = int(settings.registry_lifetime / timedelta(milliseconds=1))
-        #: What the limit of a batch was taken from, by key: `fitted` begins with it, and mostly ends there.
-        self._looked: dict[str, tuple[Learned, int]] = {}
+        #: What was known when, by key and `time.monotonic()`: small tasks follow faster than others' batches fail.
+        self._looked: dict[str, tuple[Learned, int, float]] = {}
 
     def read(self, digest: str, worker_class: str) -> Learned:
         return self._read(keys.learned(digest, worker_class))[0]
 
     def limit(self, digest: str, worker_class: str) -> int | None:
-        name = keys.learned(digest, worker_class)
-        self._looked[name] = self._read(name)
-        return limit(self._looked[name][0])
+        return limit(self._look(keys.learned(digest, worker_class))[0])
 
     def failed(self, digest: str, worker_class: str, images: int) -> Learned:
         """A batch failed for memory and was no victim. Call it once per failed attempt."""
@@ -132,34 +133,42 @@ class LearnedSizes:
         )
 
     def fitted(self, digest: str, worker_class: str, images: int, peak_bytes: int) -> Learned:
-        """A batch fitted; `peak_bytes` as the guard saw it. Writes only when that is news to what `limit` read."""
-        name = keys.learned(digest, worker_class)
+        """A batch fitted; `peak_bytes` as the guard saw it. Writes only when that is news to what `limit` went by."""
         return self._learn(
-            name,
+            keys.learned(digest, worker_class),
             lambda learned, now_ms: after_success(learned, images, peak_bytes, now_ms),
-            self._looked.pop(name, None),
+            looked=True,
         )
 
-    def _learn(
-        self, name: str, rule: Callable[[Learned, int], Learned], looked: tuple[Learned, int] | None = None
-    ) -> Learned:
-        learned, now_ms = looked or self._read(name)
+    def _learn(self, name: str, rule: Callable[[Learned, int], Learned], *, looked: bool = False) -> Learned:
+        """`looked`: the rule may begin with what was seen lately. What is written begins with what is there."""
+        learned, now_ms = self._look(name) if looked else self._read(name)
         for _ in range(_ROUNDS_MAX):
             after = rule(learned, now_ms)
             if after == learned:
                 return learned
             after = replace(after, version=learned.version + 1)
             if self._replace(name, learned.version, after):
+                self._looked[name] = after, now_ms, time.monotonic()
                 return after
             learned, now_ms = self._read(name)
         return learned
+
+    def _look(self, name: str) -> tuple[Learned, int]:
+        """`_read`, or what it gave less than half a second ago."""
+        learned, now_ms, at_s = self._looked.get(name, (None, 0, 0.0))
+        if learned is None or time.monotonic() - at_s > _LOOKED_S:
+            return self._read(name)
+        return learned, now_ms
 
     def _read(self, name: str) -> tuple[Learned, int]:
         """What is known, and Redis' clock in ms: the clocks of workers differ."""
         with self._redis.pipeline(transaction=False) as pipe:
             fields, (seconds, micros) = pipe.hgetall(name).time().execute()
         known = {field.name: int(fields[field.name]) for field in dataclasses.fields(Learned) if field.name in fields}
-        return Learned(**known), seconds * 1000 + micros // 1000
+        learned, now_ms = Learned(**known), seconds * 1000 + micros // 1000
+        self._looked[name] = learned, now_ms, time.monotonic()
+        return learned, now_ms
 
     def _replace(self, name: str, version: int, after: Learned) -> bool:
         """False when another worker has learned something since `version` was read."""
