@@ -134,8 +134,7 @@ class Job:
         again_until = 0  # places below it were read before
         while True:
             # In this order: what a job has when its end has been seen is all that it will have, unless put back.
-            status = self.status()
-            page = self._patiently(partial(self._ledger.result_page, self.id, cursor, _PAGE))
+            status, page = self._patiently(partial(self._ledger.look, self.id, cursor, _PAGE))
             again = cursor < again_until
             fresh = tuple(item for item in page.results if given.take(*item, again=again))
             # Failures that were all taken back, or images that were given: not the news that nothing is new.

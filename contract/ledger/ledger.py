@@ -119,7 +119,9 @@ class Ledger(Attempts, Backlogs, DeadLetters, Waiting, Webhooks):
         return before
 
     def status(self, job: str) -> JobStatus:
-        fields: dict[str, str] = self._redis.hgetall(keys.job(job))
+        return self._status(job, self._redis.hgetall(keys.job(job)))
+
+    def _status(self, job: str, fields: dict[str, str]) -> JobStatus:
         if not fields:
             raise unknown_job(job)
         return JobStatus.model_validate(
@@ -145,7 +147,17 @@ class Ledger(Attempts, Backlogs, DeadLetters, Waiting, Webhooks):
 
     def result_page(self, job: str, cursor: int = 0, count: int = 500) -> ResultPage:
         """The results at `count` places from the `cursor`-th on; the last page's cursor is the one that was given."""
-        indexes: list[str] = self._redis.lrange(keys.job_order(job), cursor, cursor + count - 1)
+        return self._page(job, cursor, self._redis.lrange(keys.job_order(job), cursor, cursor + count - 1))
+
+    def look(self, job: str, cursor: int = 0, count: int = 500) -> tuple[JobStatus, ResultPage]:
+        """`status`, and after it `result_page`: one round trip while nothing is new."""
+        with self._redis.pipeline(transaction=False) as pipe:
+            pipe.hgetall(keys.job(job))
+            pipe.lrange(keys.job_order(job), cursor, cursor + count - 1)
+            fields, indexes = pipe.execute()
+        return self._status(job, fields), self._page(job, cursor, indexes)
+
+    def _page(self, job: str, cursor: int, indexes: list[str]) -> ResultPage:
         texts = self._redis.hmget(keys.job_results(job), indexes) if indexes else []
         results = (
             (int(index), ImageResult.model_validate_json(text))
