@@ -19,6 +19,9 @@ from contract.settings import Settings
 
 #: Tasks that each slot should get of a small job, so that a quick machine can take more of them than a slow one.
 TASKS_PER_SLOT: Final = 2
+#: How long a task should last at most, where one batch does not last longer: what is lost when a slot dies is no more,
+#: and what is at the end of a job can be shared out.
+TASK_S: Final = 5.0
 
 Item = TypeVar("Item")
 
@@ -76,17 +79,22 @@ def plan_more(
 ) -> Plan:
     """For `images` more of a job whose options stand; otherwise as `plan_job`."""
     queue = route(spec, adverts, allow_waiting=allow_waiting)
-    size = task_size(images, options.batch_size, settings.task_images, slots_serving(spec.needs, adverts))
+    slots, image_s = slots_serving(spec.needs, adverts), seconds_per_image(spec, options.batch_size)
+    size = task_size(images, options.batch_size, settings.task_images, slots, image_s)
     return Plan(options, queue, size)
 
 
-def task_size(images: int | None, batch_size: int, task_images: int, slots: int) -> int:
+def task_size(images: int | None, batch_size: int, task_images: int, slots: int, image_s: float | None = None) -> int:
     """Images in each task of a job of `images` images (None: unknown), when `slots` slots can serve it.
 
-    At most `task_images`, in whole batches. A small job is cut finer, into `TASKS_PER_SLOT` tasks for each slot; one
-    that has less than a batch for each slot is shared out evenly, for all slots at work beat one full batch.
+    At most `task_images`, or as many as take `TASK_S` at `image_s` seconds each (None: unknown), in whole batches. A
+    small job is cut finer, into `TASKS_PER_SLOT` tasks for each slot; one that has less than a batch for each slot is
+    shared out evenly, for all slots at work beat one full batch.
     200 images, batch 8, task_images 32: 1 slot 32, 4 slots 32, 8 slots 16. 10 images: 1 slot 8, 2 slots 5, 8 slots 2.
+    1000 images, batch 8, 1 slot: at 0.1 s 32, at 0.25 s 16, at 2 s 8.
     """
+    if image_s:
+        task_images = min(task_images, int(TASK_S / image_s))
     largest = max(batch_size, task_images // batch_size * batch_size)
     if images is None or slots < 1:
         return largest
@@ -94,6 +102,16 @@ def task_size(images: int | None, batch_size: int, task_images: int, slots: int)
         return min(largest, batch_size, max(1, math.ceil(images / slots)))
     batches = math.ceil(images / (slots * TASKS_PER_SLOT) / batch_size)
     return min(largest, batches * batch_size)
+
+
+def seconds_per_image(spec: ModelSpec, batch_size: int) -> float | None:
+    """As the model was measured, in batches of that size or else the best; None when it was not measured.
+
+    On the machine that measured it: another may take twice as long, or half.
+    """
+    speeds = {size: speed for size, speed in spec.throughput.images_per_s.items() if speed > 0}
+    speed = speeds.get(str(batch_size)) or max(speeds.values(), default=None)
+    return None if speed is None else 1 / speed
 
 
 def slots_serving(needs: Requirement, adverts: Iterable[Advert]) -> int:

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 import pytest
 
 from contract.messages import DetectMessage
+from contract.settings import load_settings
+from contract.submission import plan_job, seconds_per_image
 from producer.tasks import chunked, job_name, slots_serving, task_size
 from tests.support.builders import advert, spec
 
@@ -34,6 +36,41 @@ from tests.support.builders import advert, spec
 )
 def test_task_size(images: int | None, batch_size: int, slots: int, size: int) -> None:
     assert task_size(images, batch_size, task_images=32, slots=slots) == size
+
+
+@pytest.mark.parametrize(
+    ("images", "batch_size", "slots", "image_s", "size"),
+    [
+        (1000, 8, 1, 0.1, 32),  # 3.2 s
+        (1000, 8, 1, 0.25, 16),  # 20 images are two whole batches
+        (None, 8, 1, 0.25, 16),
+        (1000, 8, 1, 2.0, 8),  # never less than a batch
+        (1000, 1, 1, 2.0, 2),
+        (1000, 1, 1, 60.0, 1),
+        (200, 8, 8, 0.1, 16),  # a small job is shared out, however fast
+        (1000, 8, 1, 1e-6, 32),
+        (1000, 8, 1, None, 32),
+    ],
+)
+def test_a_task_of_a_slow_model_lasts_seconds(
+    images: int | None, batch_size: int, slots: int, image_s: float | None, size: int
+) -> None:
+    assert task_size(images, batch_size, 32, slots, image_s) == size
+
+
+def test_an_image_takes_what_was_measured_in_its_batch_or_else_the_best() -> None:
+    measured = spec(throughput={"default_batch": 4, "images_per_s": {"1": 2.0, "4": 5.0}})
+
+    assert [seconds_per_image(measured, size) for size in (1, 4, 16)] == [0.5, 0.2, 0.2]
+    assert seconds_per_image(spec(throughput={"images_per_s": {"1": 0.0}}), 1) is None
+    assert seconds_per_image(spec(), 8) is None
+
+
+def test_a_job_of_a_slow_model_is_cut_finer() -> None:
+    slow = spec(throughput={"default_batch": 4, "images_per_s": {"4": 0.5}})
+
+    assert plan_job(slow, [advert()], load_settings(), images=1000, min_score=0.5).task_images == 4
+    assert plan_job(spec(), [advert()], load_settings(), images=1000, min_score=0.5).task_images == 32
 
 
 @pytest.mark.parametrize("slots", [1, 2, 3, 7, 64])
