@@ -44,7 +44,6 @@ from producer.submitting import Submitting
 from producer.uploads import upload_bytes
 from producer.why import Answer, answer, read_facts
 
-
 #: Images whose tasks go to Redis together: enough that round trips don't count, few enough that workers start at once.
 _AT_ONCE_IMAGES: Final = 1024
 

@@ -1,7 +1,7 @@
 """What a Client does to the ledger and to the bells, step by step: a job with its tasks, and dead letters put back.
 
-For each chunk of images a task in the ledger and a ring on the queue's bell, some chunks at once; then the seal. What a job is to be is
-decided before, in `contract.submission`.
+For each chunk of images a task in the ledger and a ring on the queue's bell, some chunks at once; then the seal. What a
+job is to be is decided before, in `contract.submission`.
 """
 
 import logging

@@ -17,6 +17,7 @@ from contract.ledger.records import (
     Attempt,
     JobState,
     JobStatus,
+    NewTask,
     ResultPage,
     Sealed,
     from_ms,
