@@ -5,6 +5,8 @@ BIN := .venv/bin
 EXTRAS_all := all
 EXTRAS_dev := all,dev
 ARGS ?=
+# Two files of tests at a time; `make test SIDE_BY_SIDE=` runs one after the other.
+SIDE_BY_SIDE ?= -n 2 --dist loadfile
 SECONDS ?= 600
 CLIENTS ?= 200
 SEED ?= 1
@@ -23,13 +25,13 @@ up: .venv/.installed-all ## Start Redis, workers and Flower on this machine; Ctr
 	$(BIN)/vedette up
 
 test: .venv/.installed-dev ## Run the tests: unit, real Redis, real workers, real TensorFlow
-	$(BIN)/pytest tests/unit tests/integration $(ARGS)
+	$(BIN)/pytest tests/unit tests/integration $(SIDE_BY_SIDE) $(ARGS)
 
 unit: .venv/.installed-dev ## Run the tests that need no Redis
-	$(BIN)/pytest tests/unit $(ARGS)
+	$(BIN)/pytest tests/unit $(SIDE_BY_SIDE) $(ARGS)
 
 integration: .venv/.installed-dev ## Run the tests with a real Redis and real workers
-	$(BIN)/pytest tests/integration $(ARGS)
+	$(BIN)/pytest tests/integration $(SIDE_BY_SIDE) $(ARGS)
 
 lab: .venv/.installed-dev ## Run the lab: small machines made by cgroups, and the kernel's kills; needs root
 	$(BIN)/pytest tests/lab $(ARGS)

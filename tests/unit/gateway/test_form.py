@@ -83,6 +83,7 @@ def test_a_part_is_given_when_it_has_come() -> None:
         (*body_of(JOB, image("a.jpg", b"x" * 2001)), "images 'a.jpg': more than 2000 bytes"),
         (*body_of(("job", (None, b"x" * 101, "text/plain"))), "job: more than 100 bytes"),
     ],
+    ids=range(10),  # boundaries are drawn, and processes that share the tests must name them alike
 )
 def test_what_is_no_form(content_type: str, body: bytes, says: str) -> None:
     with pytest.raises(VedetteError) as raised:

@@ -188,6 +188,7 @@ def closed_port():
         ("http://user:secret@127.0.0.1:bad/x", "no address that can be asked for"),
         ("http://", "no address that can be asked for"),
     ],
+    ids=["no-host", "closed-port", "bad-port", "nothing"],  # the port is another one each time
 )
 def test_a_server_that_is_not_there(target, url, says, monkeypatch):
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"):
