@@ -13,7 +13,7 @@ from contract.ledger import Ledger, NewTask
 from contract.registry import Registry
 from contract.settings import Settings
 from producer import Client
-from producer import client as module
+from producer import submitting as module
 from tests.support.builders import advert, image_refs, options, spec
 from tests.support.redis_cost import redis_cost
 
