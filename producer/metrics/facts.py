@@ -8,11 +8,10 @@ import redis
 
 from contract import keys
 from contract.capability import worker_class
-from contract.ledger import Backlog, Ledger, ModelCounts
-from contract.model_spec import ModelSpec
-from contract.registry import Advert, Registry
+from contract.ledger import Ledger, ModelCounts
+from contract.registry import Registry
 from contract.settings import Settings
-from contract.vitals import Vitals
+from producer import fleet
 
 
 @dataclass(frozen=True)
@@ -25,11 +24,9 @@ class LearnedBatch:
 
 @dataclass(frozen=True)
 class Facts:
-    #: Live workers by name; None: a worker of an older Vedette has no vitals.
-    fleet: Sequence[tuple[Advert, Vitals | None]]
-    models: Sequence[ModelSpec]
-    backlog: Backlog
-    #: By `name@version`, of every model in `models`.
+    #: Workers, models and what waits, as `vedette fleet` reads them.
+    fleet: fleet.Facts
+    #: By `name@version`, of every model that is known.
     counts: Mapping[str, ModelCounts]
     #: By `name@version` and class of worker.
     learned: Mapping[tuple[str, str], LearnedBatch]
@@ -41,21 +38,18 @@ class Facts:
 
 def gather(client: redis.Redis, settings: Settings) -> Facts:
     """Raises what redis-py raises."""
-    registry, ledger = Registry(client, settings), Ledger(client, settings)
-    fleet = registry.fleet()
-    models = registry.models()
-    classes = sorted({worker_class(advert.capability.memory_per_slot_bytes) for advert, _ in fleet})
-    pairs = [(model, name) for model in models for name in classes]
+    ledger = Ledger(client, settings)
+    seen = fleet.read_facts(Registry(client, settings), ledger)
+    classes = sorted({worker_class(worker.advert.capability.memory_per_slot_bytes) for worker in seen.workers})
+    pairs = [(model, name) for model in seen.models for name in classes]
     with client.pipeline(transaction=False) as pipe:
         pipe.hgetall(keys.REJECTS).hget(keys.BLOB_BYTES, "all")
         for model, name in pairs:
             pipe.hmget(keys.learned(model.digest, name), "fitted", "limit")
         refused, blob_bytes, *learned = pipe.execute()
     return Facts(
-        fleet=fleet,
-        models=models,
-        backlog=ledger.backlog(),
-        counts=ledger.counts([model.ref for model in models]),
+        fleet=seen,
+        counts=ledger.counts([model.ref for model in seen.models]),
         learned={
             (model.ref, name): found
             for (model, name), answer in zip(pairs, learned, strict=True)

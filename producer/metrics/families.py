@@ -4,7 +4,7 @@ Counters that alerts are about begin at 0: Prometheus sees no increase in a seri
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import accumulate
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -14,9 +14,9 @@ from prometheus_client.utils import floatToGoString
 from contract.capability import worker_class
 from contract.errors import MessageError, MessageVersionError
 from contract.ledger import Histogram, ModelCounts
-from contract.model_spec import ModelSpec
-from contract.registry import Advert, serves
+from contract.registry import Advert
 from contract.vitals import Vitals
+from producer import fleet
 from producer.metrics.catalog import CATALOG
 from producer.metrics.facts import Facts
 
@@ -47,19 +47,19 @@ def families(facts: Facts, took_s: float) -> Iterator[Metric]:
     page = Page()
     page.tell("vedette_redis_up", 1)
     page.tell("vedette_scrape_seconds", took_s)
-    _queues(page, facts)
-    for spec in facts.models:
+    _queues(page, facts.fleet)
+    for spec in facts.fleet.models:
         _counted(page, spec.ref, facts.counts.get(spec.ref, ModelCounts()))
     _learned(page, facts)
-    _fitting(page, facts.models, [advert for advert, _ in facts.fleet])
-    for spec in facts.models:
-        waiting = facts.backlog.models.get(spec.ref)
+    _fitting(page, facts.fleet)
+    for spec in facts.fleet.models:
+        waiting = facts.fleet.backlog.models.get(spec.ref)
         page.tell("vedette_model_tasks", waiting.tasks_waiting if waiting else 0, spec.ref)
-    page.tell("vedette_workers", len(facts.fleet))
-    for advert, vitals in facts.fleet:
-        _worker(page, advert)
-        if vitals is not None:
-            _vitals(page, advert.node, vitals)
+    page.tell("vedette_workers", len(facts.fleet.workers))
+    for worker in facts.fleet.workers:
+        _worker(page, worker.advert)
+        if worker.vitals is not None:
+            _vitals(page, worker.node, worker.vitals)
     page.tell("vedette_blob_bytes", facts.blob_bytes)
     page.tell("vedette_blob_limit_bytes", facts.blob_limit_bytes)
     for code in sorted({MessageError.code, MessageVersionError.code, *facts.refused}):
@@ -72,12 +72,12 @@ def families_without_redis() -> Iterator[Metric]:
     yield GaugeMetricFamily("vedette_redis_up", meant.help, value=0)
 
 
-def _queues(page: Page, facts: Facts) -> None:
-    listening = Counter(queue for advert, _ in facts.fleet for queue in advert.queues)
-    for queue, work in facts.backlog.queues.items():
+def _queues(page: Page, seen: fleet.Facts) -> None:
+    listening = Counter(queue for worker in seen.workers for queue in worker.advert.queues)
+    for queue, work in seen.backlog.queues.items():
         page.tell("vedette_queue_tasks", work.tasks_waiting, queue)
         page.tell("vedette_queue_images", work.images_waiting, queue)
-        page.tell("vedette_queue_oldest_seconds", facts.backlog.oldest_s.get(queue, 0.0), queue)
+        page.tell("vedette_queue_oldest_seconds", seen.backlog.oldest_s.get(queue, 0.0), queue)
         page.tell("vedette_queue_tasks_in_flight", work.tasks_running, queue)
         page.tell("vedette_queue_images_in_flight", work.images_running, queue)
         page.tell("vedette_queue_workers", listening[queue], queue)
@@ -107,15 +107,10 @@ def _learned(page: Page, facts: Facts) -> None:
             page.tell("vedette_learned_batch_limit", learned.limit, model, name)
 
 
-def _fitting(page: Page, models: Sequence[ModelSpec], adverts: Sequence[Advert]) -> None:
+def _fitting(page: Page, seen: fleet.Facts) -> None:
     """Workers that are alike are looked at once: a thousand times a hundred is much."""
-    alike: dict[object, list[Advert]] = {}
-    for advert in adverts:
-        has = advert.capability
-        key = (has.cpu_level, has.cpu_features, has.memory_per_slot_bytes, frozenset(advert.withdrawn))
-        alike.setdefault(key, []).append(advert)
-    for spec in models:
-        fitting = sum(len(group) for group in alike.values() if serves(group[0], spec.needs))
+    for spec in seen.models:
+        fitting = sum(count for worker, count in seen.kinds if worker.serves(spec.needs))
         page.tell("vedette_model_workers", fitting, spec.ref)
 
 

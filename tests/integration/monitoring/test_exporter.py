@@ -141,7 +141,8 @@ def test_a_thousand_workers_and_a_hundred_queues_cost_redis_little(redis_client,
             facts = collector.gather(redis_client, settings)
         costs.append(cost)
 
-    assert (len(facts.fleet), len(facts.models), len(facts.backlog.queues)) == (1000, 100, 100)
+    seen = facts.fleet
+    assert (len(seen.workers), len(seen.models), len(seen.backlog.queues)) == (1000, 100, 100)
     assert min(cost.redis_ms for cost in costs) < 50
     assert costs[-1].round_trips <= 12
 

@@ -10,6 +10,8 @@ from contract.ledger import Backlog, ModelCounts, Work
 from contract.ledger.counts import BatchRun, additions, latest
 from contract.memory import GIB, MIB
 from contract.vitals import SlotVitals, Vitals
+from producer import fleet
+from producer.fleet import Worker
 from producer.metrics.catalog import CATALOG
 from producer.metrics.facts import Facts, LearnedBatch
 from producer.metrics.families import families, families_without_redis
@@ -22,10 +24,10 @@ RUN = BatchRun(8, 2.0, "1024m", predicted_bytes=1000, peak_bytes=800)
 
 def facts(**fields: Any) -> Facts:
     counted = {name: str(number) for name, number in (additions(RUN) | latest(RUN)).items()}
+    waiting = Backlog({QUEUE: Work(3, 24, 1, 5)}, {MODEL: Work(3, 24, 1, 5)}, {}, {QUEUE: 12.5}, {}, False, 0.0)
+    workers = [Worker(*each) for each in fields.pop("fleet", [])]
     told = {
-        "fleet": [],
-        "models": [spec()],
-        "backlog": Backlog({QUEUE: Work(3, 24, 1, 5)}, {MODEL: Work(3, 24, 1, 5)}, {}, {QUEUE: 12.5}, {}, False, 0.0),
+        "fleet": fleet.Facts(workers, fields.pop("models", [spec()]), fields.pop("backlog", waiting)),
         "counts": {MODEL: ModelCounts.of({**counted, "images:succeeded": "8", "attempts:done": "1"})},
         "learned": {},
         "refused": {},
@@ -90,7 +92,7 @@ def test_a_model_that_was_used() -> None:
 
 
 def test_workers_that_a_model_fits_and_what_was_learned() -> None:
-    fleet = [
+    workers = [
         (advert("small@yard", memory="256m"), None),
         (advert("a@yard", memory="2g"), None),
         (advert("b@yard", memory="2g"), None),
@@ -98,13 +100,21 @@ def test_workers_that_a_model_fits_and_what_was_learned() -> None:
     ]
     learned = {(MODEL, "2048m"): LearnedBatch(16, 0), (MODEL, "256m"): LearnedBatch(1, 2)}
 
-    seen = page(facts(fleet=fleet, learned=learned))
+    seen = page(facts(fleet=workers, learned=learned))
 
     assert seen["vedette_model_workers", MODEL] == 2
     assert seen["vedette_worker_withdrawn_queues", "c@yard"] == 1
     assert seen["vedette_learned_batch_fitted", "2048m", MODEL] == 16
     assert ("vedette_learned_batch_limit", "2048m", MODEL) not in seen
     assert seen["vedette_learned_batch_limit", "256m", MODEL] == 2
+
+
+def test_a_worker_that_drains_is_none_that_a_model_fits() -> None:
+    drains = advert("a@yard", memory="2g").model_copy(update={"draining": True})
+
+    seen = page(facts(fleet=[(drains, None), (advert("b@yard", memory="2g"), None)]))
+
+    assert seen["vedette_model_workers", MODEL] == 1
 
 
 def test_a_worker_with_vitals_and_one_of_an_older_vedette() -> None:
