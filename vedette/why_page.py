@@ -8,8 +8,9 @@ from rich.table import Table
 
 from contract.memory import format_bytes
 from producer.why import Answer
-from producer.why.answer import GoneWorker, Tried, WorkerStand
+from producer.why.answer import GoneWorker, WorkerStand
 from producer.why.words import count, duration, needs_in_words
+from vedette.attempts_table import attempts_table
 from vedette.tables import table, verbatim
 
 _WORKERS_MAX: Final = 20
@@ -36,7 +37,7 @@ def page(answer: Answer) -> Iterator[str | Table]:
         yield from (_gone(past, answer.asked) for past in gone[:_WORKERS_MAX])
     if answer.attempts:
         yield ""
-        yield _attempts(answer.attempts[-_ATTEMPTS_MAX:])
+        yield attempts_table(answer.attempts[-_ATTEMPTS_MAX:])
         more = len(answer.attempts) - _ATTEMPTS_MAX
         if more > 0:
             yield f"… and {more} before that; --json has all"
@@ -100,20 +101,3 @@ def _for(since: datetime | None, now: datetime) -> str:
 def _gone(past: GoneWorker, now: datetime) -> str:
     ago = duration((now - past.last_seen).total_seconds())
     return f"{past.node} fitted, and {'left' if past.left else 'was last seen'} {ago} ago"
-
-
-def _attempts(attempts: Sequence[Tried]) -> Table:
-    rows = table("attempt", "ended (UTC)", "took", "worker", "batch", "memory", "verdict", "detail", "what followed")
-    for tried in attempts:
-        rows.add_row(
-            str(tried.attempt),
-            f"{tried.ended:%Y-%m-%d %H:%M:%S}",
-            f"{tried.seconds:.1f} s" if tried.seconds is not None else "",
-            verbatim(tried.worker),
-            str(tried.batch_size),
-            format_bytes(tried.peak_bytes) if tried.peak_bytes is not None else "",
-            tried.verdict or "",
-            verbatim(tried.detail),
-            verbatim(tried.outcome),
-        )
-    return rows

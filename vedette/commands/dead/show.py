@@ -1,16 +1,13 @@
 """`vedette dead show`: one image, and everything that was tried with its task."""
 
-from collections.abc import Sequence
-
 import click
-from rich.table import Table
 
-from contract.memory import format_bytes
-from producer import Attempt, DeadLetter
+from producer import DeadLetter
 from producer.dead import letters_of
+from vedette.attempts_table import attempts_table
 from vedette.dead_letters import letter_json
 from vedette.session import Session
-from vedette.tables import print_table, table, verbatim
+from vedette.tables import print_table
 
 
 @click.command("show")
@@ -47,20 +44,3 @@ def letter_lines(letter: DeadLetter) -> list[tuple[str, str]]:
         ("message", " ".join(letter.failure.message.split())),
         ("task", letter.task),
     ]
-
-
-def attempts_table(attempts: Sequence[Attempt]) -> Table:
-    rows = table("attempt", "ended (UTC)", "took", "worker", "batch", "memory", "verdict", "detail", "what followed")
-    for attempt in attempts:
-        rows.add_row(
-            str(attempt.attempt),
-            f"{attempt.ended:%Y-%m-%d %H:%M:%S}",
-            f"{attempt.seconds:.1f} s" if attempt.seconds is not None else "",
-            attempt.worker,
-            str(attempt.batch_size),
-            format_bytes(attempt.peak_bytes) if attempt.peak_bytes is not None else "",
-            attempt.verdict or "",
-            verbatim(attempt.detail),
-            verbatim(attempt.outcome),
-        )
-    return rows
