@@ -12,7 +12,6 @@ A key is 32 random bytes, so a plain hash of it cannot be searched, and needs no
 import hashlib
 import hmac
 import secrets
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Final
@@ -20,6 +19,7 @@ from typing import Annotated, Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from contract.errors import SettingsError
+from producer.toml_file import read_toml
 
 PREFIX: Final = "vdt_"
 _KEY_BYTES: Final = 32
@@ -58,15 +58,7 @@ def digest(key: str) -> str:
 def read_keys(path: Path) -> tuple[ApiKey, ...]:
     """SettingsError names the file, the place and what was expected, and no hash."""
     shown = f"VEDETTE_API_KEYS_FILE={path}"
-    try:
-        keys = _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))).key
-    except OSError as error:
-        raise SettingsError(f"{shown}: cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{shown}: not valid TOML: {error}") from None
-    except ValidationError as error:
-        flaws = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
-        raise SettingsError(f"{shown}: {flaws}") from None
+    keys = read_toml(path, _File, shown).key
     for what in ("name", "sha256"):
         if len({getattr(key, what) for key in keys}) < len(keys):
             raise SettingsError(f"{shown}: two keys have the same {what}")

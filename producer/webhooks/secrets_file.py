@@ -11,16 +11,16 @@ neither logged nor written to Redis.
 import base64
 import binascii
 import secrets as random_bytes
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from contract.errors import SettingsError
 from contract.reference_policy import parse_host_rule
 from contract.references import HttpReference
+from producer.toml_file import read_toml
 
 PREFIX: Final = "whsec_"
 #: As the standard has it.
@@ -87,13 +87,4 @@ def new_secret(host: str) -> tuple[str, str]:
 
 def read_secrets(path: Path) -> tuple[HostSecrets, ...]:
     """SettingsError names the file, the place and what was expected, and no secret."""
-    shown = f"VEDETTE_WEBHOOK_SECRETS_FILE={path}"
-    try:
-        return tuple(_File.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))).webhook)
-    except OSError as error:
-        raise SettingsError(f"{shown}: cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{shown}: not valid TOML: {error}") from None
-    except ValidationError as error:
-        flaws = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
-        raise SettingsError(f"{shown}: {flaws}") from None
+    return tuple(read_toml(path, _File, f"VEDETTE_WEBHOOK_SECRETS_FILE={path}").webhook)
