@@ -13,6 +13,7 @@ from typing import Any, Final
 from urllib.error import HTTPError, URLError
 
 from contract.settings import Settings
+from tests.support.ending import end
 from tests.support.redis_server import free_port
 from tests.support.wait import wait_until
 from tests.support.worker_process import ROOT, environment
@@ -62,9 +63,4 @@ def flower_process(directory: Path, settings: Settings, *options: str, **variabl
         wait_until(lambda: flower.ask("/healthcheck")[0] == 200, 60, that="Flower answers")
         yield flower
     finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end(process)

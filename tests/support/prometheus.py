@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from tests.support.ending import end
 from tests.support.redis_server import free_port
 from tests.support.wait import wait_until
 
@@ -85,12 +86,7 @@ def running_prometheus(
         wait_until(lambda: _ready(server, url, directory / "prometheus.log"), 30, that="Prometheus is ready")
         yield Prometheus(url)
     finally:
-        server.terminate()
-        try:
-            server.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
+        end(server)
 
 
 def board_expressions(board: Mapping[str, Any]) -> list[tuple[str, str]]:

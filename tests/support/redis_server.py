@@ -14,6 +14,7 @@ from pathlib import Path
 
 import redis
 
+from tests.support.ending import end
 from tests.support.wait import wait_until
 
 
@@ -64,12 +65,7 @@ def redis_server(
             wait_until(lambda: _answers(server, client, log), that=f"redis-server answers on port {port}")
         yield f"redis://127.0.0.1:{port}/0"
     finally:
-        server.terminate()
-        try:
-            server.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
+        end(server)
 
 
 def free_port() -> int:

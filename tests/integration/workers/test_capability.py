@@ -12,6 +12,7 @@ from contract.errors import NoCapableWorker
 from contract.memory import GIB, MIB
 from contract.queues import queue_name
 from contract.routing import route
+from tests.support.ending import end
 from tests.support.redis_server import free_port
 from tests.support.wait import wait_until
 from tests.support.worker_process import ROOT, environment
@@ -118,12 +119,7 @@ def flower(new_yard, tmp_path_factory):
         wait_until(lambda: _get(port, "/healthcheck"), 30, that="Flower answers")
         yield port
     finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end(process)
 
 
 def _get(port: int, path: str) -> str:
