@@ -10,20 +10,11 @@ import redis
 from contract import keys
 from contract.ledger import Claim, Ledger
 from contract.messages import Failure, ImageResult
-from contract.registry import Registry
 from contract.settings import Settings
 from producer import Client, Job, JobClosed, NotReplicated
-from tests.support.builders import advert, found, spec
+from tests.support.builders import found, spec
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def client(settings: Settings, registry: Registry) -> Iterator[Client]:
-    registry.publish_model(spec())
-    registry.publish_advert(advert())
-    with Client(settings=settings) as client:
-        yield client
 
 
 @pytest.fixture

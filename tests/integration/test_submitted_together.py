@@ -10,25 +10,16 @@ from redis.client import Pipeline
 from contract import keys
 from contract.errors import JobClosed
 from contract.ledger import Ledger, NewTask
-from contract.registry import Registry
 from contract.settings import Settings
 from producer import Client
 from producer import submitting as module
-from tests.support.builders import advert, image_refs, options, spec
+from tests.support.builders import image_refs, options
 from tests.support.redis_cost import redis_cost
 
 pytestmark = pytest.mark.integration
 
 QUEUE = "detect.any.512m"
 JOB = "job-1"
-
-
-@pytest.fixture
-def client(settings: Settings, registry: Registry) -> Iterator[Client]:
-    registry.publish_model(spec())
-    registry.publish_advert(advert())
-    with Client(settings=settings) as client:
-        yield client
 
 
 def tasks(count: int) -> list[NewTask]:

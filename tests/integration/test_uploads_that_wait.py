@@ -11,10 +11,9 @@ from contract.blobs import Blobs, digest_of
 from contract.connection import connect
 from contract.ledger import Claim, Ledger
 from contract.messages import ImageRef
-from contract.registry import Registry
 from contract.settings import Settings
 from producer import Client
-from tests.support.builders import advert, image_refs, options, spec
+from tests.support.builders import image_refs, options
 from tests.support.wait import wait_until
 
 pytestmark = pytest.mark.integration
@@ -26,14 +25,6 @@ LIFETIME_S = 1.0
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
     return settings.model_copy(update={"blob_lifetime": timedelta(seconds=LIFETIME_S)})
-
-
-@pytest.fixture
-def client(settings: Settings, registry: Registry) -> Iterator[Client]:
-    registry.publish_model(spec())
-    registry.publish_advert(advert())
-    with Client(settings=settings) as client:
-        yield client
 
 
 @pytest.fixture
