@@ -14,6 +14,8 @@ from workers.undertaker import Undertaker
 logger = get_logger(__name__)
 
 _EVERY_S: Final = 1.0
+#: A dead child's pipe often closes before the child can be waited for; Celery then looks again after 5 s.
+_LOOK_FOR_THE_DEAD_S: Final = 0.5
 
 _undertaker: Undertaker | None = None
 
@@ -43,11 +45,15 @@ class Undertake(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no
 
         desk = office(consumer.app, client, settings, found.capability)
         _undertaker = Undertaker(desk, found.boxes, consumer.hostname, withdraw, found.kills)
-        self._timer: Any = None
+        self._timers: list[Any] = []
 
     def start(self, consumer: Any) -> None:
-        self._timer = consumer.timer.call_repeatedly(_EVERY_S, undertaker().work)
+        self._timers = [
+            consumer.timer.call_repeatedly(_EVERY_S, undertaker().work),
+            consumer.timer.call_repeatedly(_LOOK_FOR_THE_DEAD_S, consumer.pool.maintain_pool),
+        ]
 
     def stop(self, _consumer: Any) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in self._timers:
+            timer.cancel()
+        self._timers = []

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import urllib.request
 from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 
 import pytest
 
@@ -33,7 +34,9 @@ def place(tmp_path_factory):
         secure = server.url(ssl_ca_certs=server.authority)
         admin = stack.enter_context(connect(load_settings(redis_url=secure)))
         make_users(admin)
-        yard = stack.enter_context(open_yard(directory, url_of("worker", secure)))
+        # The lease outlasts what finding out a death takes on a busy machine: the verdict is the undertaker's.
+        patient = {"lease": timedelta(seconds=30), "lease_renewal": timedelta(seconds=1)}
+        yard = stack.enter_context(open_yard(directory, url_of("worker", secure), **patient))
         model, _ = yard.model("tiny"), yard.model("slow", call_s=3)
         worker = stack.enter_context(yard.worker("guarded", "--memory", "2g", "--slots", "1"))
         yard.wait_until_listening(worker.node, queue_name(model.needs))
