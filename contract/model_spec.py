@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from contract.capability import ANY_CPU, CpuFeature, CpuLevel, Requirement
+from contract.engine_plan import EnginePlan
 from contract.errors import ModelBroken
 from contract.memory import tier_for
 from contract.model_io import DEFAULT_OUTPUTS, Outputs, Part, Signature
@@ -84,6 +85,8 @@ class ModelSpec(Part):
     requirement: Needs = Needs()
     memory: Memory
     throughput: Throughput = Throughput()
+    #: At most one for each engine class: `contract.engine_plan`.
+    engine: tuple[EnginePlan, ...] = ()
     #: What memory and throughput were fitted to, and more.
     profile: tuple[ProfilePoint, ...] = ()
     accuracy: dict[str, Any] = Field(default_factory=dict)
