@@ -30,10 +30,6 @@ class EnginePlan(Part):
     #: Images per second over those of the model as it was exported, in one run; None: not measured.
     speedup: Annotated[float, Field(gt=0)] | None = None
 
-    def exactly(self) -> "EnginePlan":
-        """The same without what may change a score in the third decimal."""
-        return self.model_copy(update={"bf16": False}) if self.bf16 else self
-
 
 #: A model as it was exported.
 PLAIN: Final = EnginePlan()
@@ -58,3 +54,18 @@ def plan_for(plans: Sequence[EnginePlan], machine: str) -> EnginePlan:
     | none                           | x86_64_v3-2t   | PLAIN               |
     """
     return next((plan for plan in plans if plan.machine == machine), PLAIN)
+
+
+def exactly(plan: EnginePlan) -> EnginePlan:
+    """The same without what may change a score in the third decimal."""
+    return plan.model_copy(update={"bf16": False})
+
+
+def unfrozen(plan: EnginePlan) -> EnginePlan:
+    """The same of the graph as it was exported: its streams, which cost next to no memory."""
+    return plan.model_copy(update={"frozen": False, "bf16": False, "load_bytes": None})
+
+
+def within(plan: EnginePlan, room_bytes: int) -> EnginePlan:
+    """`plan`, or as much of it as is made ready in so much memory."""
+    return plan if plan.load_bytes is None or plan.load_bytes <= room_bytes else unfrozen(plan)

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,8 +25,9 @@ from workers.batches import Readable, planned_batches
 from workers.closing import failed_result
 from workers.engine.boxes import to_detections
 from workers.images.ahead import read_ahead
-from workers.images.claimed import ClaimedImages, Pixels, as_decoded, decode, failure_of
+from workers.images.claimed import ClaimedImages, as_decoded, failure_of
 from workers.images.fetch import is_remote
+from workers.in_batch import Decoded, through
 from workers.ladder import Mishap, Stage
 from workers.lease import LeaseKeeper, LeaseLost
 from workers.patience import patiently
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 
 logger = get_logger(__name__)
 
-Decoded = tuple[Readable, Pixels]
 Indexed = tuple[int, ImageResult]
 
 
@@ -85,7 +84,7 @@ class AttemptRun:
             if readable:
                 model = self._model()
                 seen = readable if self.claim.options.exact else list(seen_by(model.spec.signature, readable))
-                for batch in planned_batches(seen, self.claim.batch_size):
+                for batch in planned_batches(seen, self.claim.batch_size, alike=model.call_images != 1):
                     self._admit(model, batch)
 
     def _headers(self) -> list[Readable]:
@@ -110,12 +109,13 @@ class AttemptRun:
         """The model, loaded. One that cannot fit here is not tried: loading it would be the end of the process."""
         options, memory = self.claim.options, self.slot.memory
         try:
-            held = self.slot.models.held(options.digest)
+            held = self.slot.models.held(options.digest, exact=options.exact)
             if held is not None:
                 return held
             memory.box.enter("load", [])
             self._make_room(self.slot.models.spec(options.model, options.digest))
-            model = self.slot.models.get(options.model, options.digest)
+            room_bytes = memory.loading_room_bytes()
+            model = self.slot.models.get(options.model, options.digest, exact=options.exact, room_bytes=room_bytes)
         except ModelUnavailable as error:
             memory.wait_until(self._not_yet)
             raise ModelAway(str(error)) from error
@@ -166,30 +166,34 @@ class AttemptRun:
             return admission.batch > 0
 
     def _batch(self, model: SavedModel, batch: Sequence[Readable]) -> None:
-        box = self.slot.memory.box
-        box.enter("decode", [readable.image.index for readable in batch])
-        decoded, failed = list[Decoded](), list[Indexed]()
-        began_s = time.perf_counter()
-        with closing(self.slot.decoders.each(batch, self.images.bytes_again, decode)) as pixels_of_each:
-            for readable, pixels in pixels_of_each:
-                try:
-                    decoded.append((readable, pixels()))
-                except Exception as error:
-                    if verdict_of(error) == "memory":
-                        raise AttemptFailed(_mishap(error, [each.image.index for each in batch])) from error
-                    failed.append(self._failure(readable.image, failure_of(error)))
-        self._record(failed)
-        # A header may lie about its size: what goes into one call is what was decoded alike.
-        for _, group in groupby(decoded, key=lambda item: item[1].shape):
-            alike = list(group)
-            box.enter("run", [readable.image.index for readable, _ in alike])
-            results = self._detect(model, alike)
-            took_s, began_s = time.perf_counter() - began_s, time.perf_counter()
-            box.enter("record")
-            self._record(results, self.slot.memory.measured(len(alike), took_s))
-        box.enter("record", [])
+        """Records what the batch gave, in one go, also when memory runs out in the middle of it."""
+        memory, indexes = self.slot.memory, [readable.image.index for readable in batch]
+        memory.box.enter("decode", indexes)
+        results, began_s = list[Indexed](), time.perf_counter()
+        short: Exception | None = None
+        detect, failed = partial(self._detect, model), self._not_decoded
+        in_calls = partial(memory.box.enter, "run")
+        try:
+            for some in through(model, batch, self.slot.decoders, self.images.bytes_again, detect, failed, in_calls):
+                results += some
+        except Exception as error:
+            if verdict_of(error) != "memory":
+                raise
+            short = error
+        memory.box.enter("record")
+        called = sum(result.ok for _, result in results)
+        self._record(results, memory.measured(called, time.perf_counter() - began_s) if called else None)
+        if short is not None:
+            raise AttemptFailed(_mishap(short, indexes)) from short
+        memory.box.enter("record", [])
+
+    def _not_decoded(self, readable: Readable, error: Exception) -> Indexed:
+        if verdict_of(error) == "memory":
+            raise error
+        return self._failure(readable.image, failure_of(error))
 
     def _detect(self, model: SavedModel, decoded: Sequence[Decoded]) -> list[Indexed]:
+        """In one of the model's threads."""
         try:
             outputs = model.detect(np.stack([pixels for _, pixels in decoded]))
             return [
@@ -198,7 +202,7 @@ class AttemptRun:
             ]
         except Exception as error:
             if verdict_of(error) == "memory":
-                raise AttemptFailed(_mishap(error, [readable.image.index for readable, _ in decoded])) from error
+                raise
             if len(decoded) > 1:  # only the offender fails: each image alone
                 return [result for item in decoded for result in self._detect(model, [item])]
             return [self._failure(decoded[0][0].image, Failure(code="model_failed", message=describe_error(error)))]

@@ -1,7 +1,8 @@
 """How the images of a task are grouped into model calls. Pure.
 
-A batch is one tensor, so its images have one size. Padding them to a common size would change what the model sees,
-so images of different sizes go in different batches instead; a folder from one camera still fills them.
+A call is one tensor, so its images have one size. Padding them to a common size would change what the model sees, so
+images of different sizes go in different batches instead; a folder from one camera still fills them. A model whose plan
+is to call it with single images, several at once, takes any sizes in a batch.
 """
 
 from collections.abc import Sequence
@@ -37,15 +38,15 @@ class Readable:
         return self.width_px * self.height_px / self.decoded_by**2 / 1e6
 
 
-def planned_batches(images: Sequence[Readable], batch_size: int) -> list[list[Readable]]:
-    """Batches of images of one size, none longer than `batch_size` or than one of its images may share a call with.
+def planned_batches(images: Sequence[Readable], batch_size: int, *, alike: bool = True) -> list[list[Readable]]:
+    """Batches none longer than `batch_size` or than one of its images may share a batch with; `alike`: of one size.
 
     Images under suspicion come last, the closest suspects after all others: if they end the process, the rest is done.
     """
-    groups: dict[tuple[int, int, int, int], list[Readable]] = {}
+    groups: dict[tuple[int, ...], list[Readable]] = {}
     for readable in images:
         cap = min(batch_size, readable.image.batch_cap or batch_size)
-        alike = (cap, readable.width_px, readable.height_px, readable.decoded_by)
-        groups.setdefault(alike, []).append(readable)
+        size = (readable.width_px, readable.height_px, readable.decoded_by) if alike else ()
+        groups.setdefault((cap, *size), []).append(readable)
     largest_cap_first = sorted(groups.items(), key=lambda item: -item[0][0])
     return [group[i : i + cap] for (cap, *_), group in largest_cap_first for i in range(0, len(group), cap)]

@@ -19,6 +19,7 @@ from contract import tracing
 from contract.blobs import Blobs
 from contract.capability import machine_class
 from contract.connection import connect
+from contract.engine_plan import engine_class
 from contract.ledger import Ledger
 from contract.settings import Settings, load_settings
 from workers.closing import Office, office
@@ -86,7 +87,13 @@ def _make(settings: Settings, found: Findings) -> Slot:
         settings=settings,
         office=desk,
         lease_ledger=Ledger(connect(settings, patient=False), settings),
-        models=LoadedModels(ModelStore(settings), share_bytes, memory.box.hold),
+        models=LoadedModels(
+            ModelStore(settings),
+            share_bytes,
+            memory.box.hold,
+            machine=engine_class(found.capability),
+            threads=found.capability.threads,
+        ),
         blobs=Blobs(connect(settings, binary=True), settings),
         memory=memory,
         decoders=Decoders(found.capability.threads),

@@ -92,6 +92,11 @@ class SlotMemory:
             spec.memory, _one_image(spec), 1, None, budget, load_bytes=load_bytes, batch_kind=spec.signature.batch
         )
 
+    def loading_room_bytes(self) -> int:
+        """What the process may hold just now, with what it holds already."""
+        sample = self._sampler.sample()
+        return min(self._share_bytes, sample.anon_bytes + sample.free_bytes - 2 * self._floor_bytes)
+
     def could_ever_load(self, spec: ModelSpec) -> bool:
         """Whether a model that has no room now would, were no other process in the way."""
         one_bytes = added_bytes(spec.memory, _one_image(spec), batch_kind=spec.signature.batch)

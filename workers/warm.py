@@ -42,6 +42,7 @@ def _warm(slot: Slot, model: str, digest: str) -> Outcome:
     spec = slot.models.spec(model, digest)
     if slot.models.held(digest) is None and slot.memory.room_for(spec).batch == 0:
         return "no room"
-    slot.models.get(model, digest).detect(np.zeros((1, _IMAGE_PX, _IMAGE_PX, 3), np.uint8))
+    ready = slot.models.get(model, digest, room_bytes=slot.memory.loading_room_bytes())
+    ready.detect(np.zeros((1, _IMAGE_PX, _IMAGE_PX, 3), np.uint8))
     slot.memory.model_loaded()
     return "warm"

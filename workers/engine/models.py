@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from contract.engine_plan import exactly, plan_for, within
 from contract.memory import MIB
 from contract.model_spec import ModelSpec
 from workers.store import ModelStore
@@ -20,35 +21,54 @@ RUNTIME_BYTES = 190 * MIB
 
 class LoadedModels:
     def __init__(
-        self, store: ModelStore, share_bytes: int, on_change: Callable[[list[str]], object] | None = None
+        self,
+        store: ModelStore,
+        share_bytes: int,
+        on_change: Callable[[list[str]], object] | None = None,
+        *,
+        machine: str = "",
+        threads: int = 1,
     ) -> None:
-        """`on_change` is told what is loaded, `name@version`, least recently used first."""
+        """`on_change` is told what is loaded, `name@version`, least recently used first.
+
+        `machine`: the engine class of the slot, `threads`: those of its process.
+        """
         self._on_change = on_change
+        self._machine = machine
+        self._threads = threads
         self._store = store
         self._share_bytes = share_bytes
         self._loaded: OrderedDict[str, SavedModel] = OrderedDict()
 
-    def held(self, digest: str) -> SavedModel | None:
-        """The model of `digest` if it is loaded."""
-        return self._loaded.get(digest)
+    def held(self, digest: str, *, exact: bool = False) -> SavedModel | None:
+        """The model of `digest` if it is loaded, and for an `exact` job, as that wants it."""
+        model = self._loaded.get(digest)
+        return None if model is not None and exact and model.plan.bf16 else model
 
     def spec(self, ref: str, digest: str) -> ModelSpec:
         """What the store says of the model `name@version`; ModelBroken when it has no such model."""
         return self._store.spec(ref, digest)
 
-    def get(self, ref: str, digest: str) -> SavedModel:
-        """The model `name@version`, loaded now if it isn't yet. ModelBroken when the store has no such model."""
+    def get(self, ref: str, digest: str, *, exact: bool = False, room_bytes: int | None = None) -> SavedModel:
+        """The model `name@version`, loaded now if it isn't yet. ModelBroken when the store has no such model.
+
+        `room_bytes`: what the process may hold while it loads; None: the share. Where the plan of this machine needs
+        more to be made ready, the model is run as it was exported.
+        """
         from workers.engine.saved_model import SavedModel  # TensorFlow: not before a slot needs it
 
-        if digest in self._loaded:
+        held = self.held(digest, exact=exact)
+        if held is not None:
             self._loaded.move_to_end(digest)
-            return self._loaded[digest]
+            return held
         spec, directory = self._store.find(ref, digest)
+        plan = within(plan_for(spec.engine, self._machine), self._share_bytes if room_bytes is None else room_bytes)
+        self._loaded.pop(digest, None)
         for unneeded in to_unload([model.spec for model in self._loaded.values()], spec, self._share_bytes):
             del self._loaded[unneeded]
             self._store.release(unneeded)
         try:
-            self._loaded[digest] = SavedModel(directory, spec)
+            self._loaded[digest] = SavedModel(directory, spec, exactly(plan) if exact else plan, self._threads)
         except BaseException:
             self._store.release(digest)
             raise
