@@ -49,8 +49,8 @@ lint: .venv/.installed-dev ## Check style, types, who imports whom, and docker-c
 	$(BIN)/lint-imports
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
-bench: .venv/.installed-dev ## Run the benchmarks
-	@if [ -f benchmarks/__main__.py ]; then $(BIN)/python -m benchmarks $(ARGS); else echo "There are no benchmarks yet."; fi
+bench: .venv/.installed-dev ## Run the benchmarks and write docs/performance.md; ARGS=--peers: against other servers too
+	$(BIN)/python -m benchmarks $(ARGS)
 
 bench-overhead: .venv/.installed-dev ## Measure what Vedette itself costs, with a model that costs nothing
 	$(BIN)/python -m benchmarks.overhead $(ARGS)

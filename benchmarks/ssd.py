@@ -2,6 +2,8 @@
 
 Its weights are random, which costs as much time as trained ones; it finds nonsense. Its signature and what it computes
 are those of the Object Detection API's exports: images are resized in the graph, one by one, as `tf.map_fn` does it.
+Layers, anchors and heads (`kernel_size: 1`) are as in ssd_mobilenet_v2_320x320_coco17_tpu-8.config of
+tensorflow/models.
 """
 
 from pathlib import Path
@@ -60,11 +62,9 @@ def _network() -> tf.keras.Model:
         levels.append(tf.keras.layers.Conv2D(depth, 3, strides=2, padding="same", activation="relu6")(narrow))
     offsets, logits = [], []
     for level, anchors in zip(levels, ANCHORS.values(), strict=True):
-        offsets.append(tf.keras.layers.Reshape((-1, 4))(tf.keras.layers.Conv2D(anchors * 4, 3, padding="same")(level)))
+        offsets.append(tf.keras.layers.Reshape((-1, 4))(tf.keras.layers.Conv2D(anchors * 4, 1)(level)))
         # Few of random scores may pass the threshold, as few of a trained detector do: its work is in the rows that do.
-        head = tf.keras.layers.Conv2D(
-            anchors * CLASSES, 3, padding="same", bias_initializer=tf.constant_initializer(-6)
-        )
+        head = tf.keras.layers.Conv2D(anchors * CLASSES, 1, bias_initializer=tf.constant_initializer(-6))
         logits.append(tf.keras.layers.Reshape((-1, CLASSES))(head(level)))
     join = tf.keras.layers.Concatenate(axis=1)
     return tf.keras.Model(backbone.input, [join(offsets), join(logits)])
