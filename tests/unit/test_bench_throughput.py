@@ -56,6 +56,12 @@ def test_large_photographs_are_held_against_every_full_decode() -> None:
     assert [claim.measured for claim in claims(rounds, "large", "m") if claim.at_least] == [2]
 
 
+def test_what_was_frozen_by_hand_has_a_ratio_and_no_promise() -> None:
+    rounds = [measured("vedette", [1]), measured("streams", [2]), measured("frozen", [1.25])]
+
+    assert [(claim.measured, claim.met) for claim in claims(rounds, "mixed", "m")] == [(2, True), (1.25, None)]
+
+
 def test_the_table_has_the_fastest_first() -> None:
     lines = list(table([measured("vedette", [2]), measured("one", [1, 4, 1])]))
 
