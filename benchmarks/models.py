@@ -1,36 +1,79 @@
 """A model store for benchmarks: the bundled detectors, and an SSD-MobileNetV2-320 of random weights."""
 
+import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from contract.engine_plan import EnginePlan
 from contract.memory import MIB
-from contract.model_spec import Memory, ModelSpec, Throughput
+from contract.model_spec import FILE_NAME, Memory, ModelSpec, Throughput, read_spec
 from contract.settings import load_settings
 from training.names import LARGE, SMALL, VERSION
 from workers.store import ModelStore, directory_digest
 
 SSD: Final = "ssd-mobilenet-v2-320"
 MODELS: Final = (SSD, SMALL, LARGE)
-_BUNDLED: Final = Path(__file__).parents[1] / "workers" / "bundled"
+#: A quick profile takes a minute or two.
+PROFILE_S: Final = 900
+_ROOT: Final = Path(__file__).parents[1]
+_BUNDLED: Final = _ROOT / "workers" / "bundled"
 
 
-def make_store(root: Path, name: str) -> Path:
-    """A store that has the model `name`, and the directory of its SavedModel."""
-    if name in (SMALL, LARGE):
-        shutil.copytree(_BUNDLED / name, root / name)
-        return root / name / VERSION
-    if name != SSD:
+def make_store(root: Path, name: str, *, profile: bool = False) -> Path:
+    """A store that has the model `name`, and the directory of its SavedModel.
+
+    With `profile`, the model was measured there as its owner would measure it, and what was found is printed.
+    """
+    if name not in MODELS:
         raise ValueError(f"model {name!r}: expected one of {', '.join(MODELS)}")
+    if name == SSD:
+        _export_ssd(root)
+    else:
+        shutil.copytree(_BUNDLED / name, root / name)
+    directory = root / name / VERSION
+    if profile:
+        _profile(root, name)
+        print(f"vedette models profile {name}: {plans_text(read_spec(directory / FILE_NAME).engine)}\n", flush=True)
+    return directory
+
+
+def _export_ssd(root: Path) -> None:
     staging = root.with_name(f"{root.name}-staging")
     # In a process of its own: what TensorFlow has threads and memory for, the benchmark's own process need not have.
     export = "import sys, pathlib; from benchmarks.ssd import save; save(pathlib.Path(sys.argv[1]))"
     subprocess.run([sys.executable, "-c", export, str(staging)], check=True, capture_output=True, text=True)
     root.mkdir(parents=True)
     ModelStore(load_settings(model_store=str(root))).register(staging, _ssd_spec(staging))
-    return root / SSD / VERSION
+
+
+def _profile(root: Path, name: str) -> None:
+    command = [sys.executable, "-m", "vedette", "models", "profile", name]
+    environment = {**os.environ, "VEDETTE_MODEL_STORE": str(root)}
+    done = subprocess.run(
+        command, cwd=_ROOT, env=environment, capture_output=True, text=True, check=False, timeout=PROFILE_S
+    )
+    if done.returncode:
+        raise RuntimeError(f"vedette models profile {name}: exit code {done.returncode}\n{done.stdout}{done.stderr}")
+
+
+def plans_text(plans: Sequence[EnginePlan]) -> str:
+    """What a profile says of how the model is run, in words."""
+    return "; ".join(map(_plan_text, plans)) or "no engine plan, called as it was exported"
+
+
+def _plan_text(plan: EnginePlan) -> str:
+    told = [
+        *(["frozen"] if plan.frozen else []),
+        *(["bfloat16"] if plan.bf16 else []),
+        f"{plan.streams} stream{'s' if plan.streams > 1 else ''}",
+        "a batch in a call" if plan.call_images is None else f"{plan.call_images} a call",
+    ]
+    faster = "" if plan.speedup is None else f", {plan.speedup:.2f}× as exported"
+    return f"{plan.machine}: {', '.join(told)}{faster}"
 
 
 def _ssd_spec(directory: Path) -> ModelSpec:
@@ -47,7 +90,7 @@ def _ssd_spec(directory: Path) -> ModelSpec:
             "batch": "dynamic",
             "resizes_to_px": 320,
         },
-        # Roomy, and not a profile: memory is not what is measured here.
+        # Roomy, until it is profiled: memory is not what is measured here.
         memory=Memory(base_bytes=450 * MIB, per_image_bytes=30 * MIB, per_megapixel_bytes=14 * MIB),
         throughput=Throughput(default_batch=8),
     )

@@ -61,7 +61,7 @@ def measure(model: str, rounds: int) -> Iterator[dict[str, float]]:
     with tempfile.TemporaryDirectory(prefix="vedette-bench-") as folder:
         work = Path(folder)
         (image,) = write_photographs(work / "photographs", 1, SMALL_PX)
-        directory = make_store(work / "store", model)
+        directory = make_store(work / "store", model, profile=True)
         python_s(directory, image)  # into the page cache
         for _ in range(rounds):
             plain_s, imported_s = python_s(directory, image), import_s()

@@ -69,12 +69,12 @@ def one_worker(work: Path, store: Path, **more: Any) -> Iterator[Stack]:
         yield stack
 
 
-def compare(model: str, sizes: str, count: int, rounds: int, ways: Sequence[str]) -> list[Measured]:
+def compare(directory: Path, model: str, sizes: str, count: int, rounds: int, ways: Sequence[str]) -> list[Measured]:
+    """`directory` of the SavedModel, in its store."""
     with tempfile.TemporaryDirectory(prefix="vedette-bench-") as folder, ExitStack() as leave:
         work = Path(folder)
         images = photographs.write_photographs(work / "photographs", count, SIZES[sizes])
-        directory = make_store(work / "store", model)
-        stack = leave.enter_context(one_worker(work, work / "store"))
+        stack = leave.enter_context(one_worker(work, directory.parents[1]))
         client = leave.enter_context(Client(stack.broker_url))
         uris, me = [str(image) for image in images], psutil.Process()
         whole = partial(Whole, client=client, images=uris, model=model, processes=[me, *me.children(recursive=True)])
@@ -133,11 +133,14 @@ def main() -> None:
     given = parser.parse_args()
     print(f"{given.model} on {machine()}; medians of {given.rounds} rounds of {given.images} photographs")
     found = []
-    for sizes in given.sizes:
-        measured = compare(given.model, sizes, given.images, given.rounds, given.ways)
-        print(f"\n{sizes}: {', '.join(f'{width} × {height}' for width, height in SIZES[sizes])}")
-        print("\n".join(table(measured)), flush=True)
-        found += claims(measured, sizes, given.model)
+    with tempfile.TemporaryDirectory(prefix="vedette-bench-") as folder:
+        directory = make_store(Path(folder) / "store", given.model, profile=True)
+        for sizes in given.sizes:
+            measured = compare(directory, given.model, sizes, given.images, given.rounds, given.ways)
+            print(f"{sizes}: {', '.join(f'{width} × {height}' for width, height in SIZES[sizes])}")
+            print("\n".join(table(measured)), flush=True)
+            print()
+            found += claims(measured, sizes, given.model)
     write_claims(given.claims, found)
 
 

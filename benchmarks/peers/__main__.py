@@ -102,12 +102,12 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
             continue
 
 
-def compare(given: argparse.Namespace, sizes: str) -> dict[str, list[Load]]:
+def compare(given: argparse.Namespace, model: Path, sizes: str) -> dict[str, list[Load]]:
+    """`model` is the directory of the SavedModel, in its store."""
     with tempfile.TemporaryDirectory(prefix="vedette-bench-") as folder, ExitStack() as leave:
         work = Path(folder)
         images = write_photographs(work / "photographs", given.images, SIZES[sizes])
-        model = make_store(work / "store", given.model)
-        stack = leave.enter_context(one_worker(work, work / "store", gateway_port=8091))
+        stack = leave.enter_context(one_worker(work, model.parents[1], gateway_port=8091))
         client = leave.enter_context(Client(stack.broker_url))
         servers: dict[str, Server] = dict.fromkeys(OURS, psutil.Process().children(recursive=True))
         asks: dict[str, Ask] = {"vedette": lambda image: _submit(client, image, given.model)}
@@ -189,11 +189,14 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     print(f"{given.model} on {machine()}; {given.callers} callers, medians of {given.rounds} rounds")
     found = []
-    for sizes in given.sizes:
-        loads = compare(given, sizes)
-        print(f"\n{sizes}: {', '.join(f'{width} × {height}' for width, height in SIZES[sizes])}")
-        print("\n".join(table(loads)), flush=True)
-        found += claims(loads, f"{sizes} photographs, {given.model}, {given.callers} callers")
+    with tempfile.TemporaryDirectory(prefix="vedette-bench-") as folder:
+        model = make_store(Path(folder) / "store", given.model, profile=True)
+        for sizes in given.sizes:
+            loads = compare(given, model, sizes)
+            print(f"{sizes}: {', '.join(f'{width} × {height}' for width, height in SIZES[sizes])}")
+            print("\n".join(table(loads)), flush=True)
+            print()
+            found += claims(loads, f"{sizes} photographs, {given.model}, {given.callers} callers")
     write_claims(given.claims, found)
 
 
