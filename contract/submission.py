@@ -17,7 +17,8 @@ from contract.registry import Advert, serves
 from contract.routing import route
 from contract.settings import Settings
 
-#: Tasks that each slot should get of a small job, so that a quick machine can take more of them than a slow one.
+#: Tasks that each slot should get of a small job, or of what is left of a large one, so that a quick machine can take
+#: more of them than a slow one.
 TASKS_PER_SLOT: Final = 2
 #: How long a task should last at most, where one batch does not last longer: what is lost when a slot dies is no more,
 #: and what is at the end of a job can be shared out.
@@ -32,8 +33,16 @@ class Plan:
 
     options: JobOptions
     queue: str
-    #: Images in each task; the last one has what is left.
+    #: Images in each task at most; the last one has what is left.
     task_images: int
+    #: How many shared it out when it was made; 0: nobody, or it is not known any more.
+    slots: int = 0
+
+    def cut(self, images: Iterable[Item], count: int | None) -> Iterator[Sequence[Item]]:
+        """The images of each task; `count` of them, None when nobody knows how many will come."""
+        if count is None:
+            return chunked(images, self.task_images)
+        return cut(images, task_sizes(count, self.task_images, self.options.batch_size, self.slots))
 
     def bell(self, job: str, task: str) -> DetectMessage:
         return DetectMessage(job=job, task=task, model=self.options.model, batch_size=self.options.batch_size)
@@ -81,7 +90,7 @@ def plan_more(
     queue = route(spec, adverts, allow_waiting=allow_waiting)
     slots, image_s = slots_serving(spec.needs, adverts), seconds_per_image(spec, options.batch_size)
     size = task_size(images, options.batch_size, settings.task_images, slots, image_s)
-    return Plan(options, queue, size)
+    return Plan(options, queue, size, slots)
 
 
 def task_size(images: int | None, batch_size: int, task_images: int, slots: int, image_s: float | None = None) -> int:
@@ -104,6 +113,22 @@ def task_size(images: int | None, batch_size: int, task_images: int, slots: int,
     return min(largest, batches * batch_size)
 
 
+def task_sizes(images: int, largest: int, batch_size: int, slots: int) -> Iterator[int]:
+    """Images in each task of a job of `images` images, none of which has more than `largest`; it does not end.
+
+    Towards the end they get smaller, so that `slots` slots come to it together: each task is what is left, shared out
+    into `TASKS_PER_SLOT` tasks for each slot, in whole batches (guided self-scheduling; Polychronopoulos, Kuck 1987).
+    One slot has nobody to wait for.
+    200 images, batch 8, largest 32: 1 slot 32 32 32 32 32 32 8, 4 slots 32 24 24 16 16 16 16 8 8 8 8 8 8 8.
+    """
+    left, least = images, min(batch_size, largest)
+    while True:
+        batches = math.ceil(left / (slots * TASKS_PER_SLOT) / batch_size) if slots > 1 else largest
+        size = max(least, min(largest, batches * batch_size))
+        yield size
+        left = max(0, left - size)
+
+
 def seconds_per_image(spec: ModelSpec, batch_size: int) -> float | None:
     """As the model was measured, in batches of that size or else the best; None when it was not measured.
 
@@ -121,6 +146,14 @@ def slots_serving(needs: Requirement, adverts: Iterable[Advert]) -> int:
 
 def chunked(items: Iterable[Item], size: int) -> Iterator[Sequence[Item]]:
     """`items` in lists of `size`, the last one shorter; holds one list at a time."""
+    return cut(items, itertools.repeat(size))
+
+
+def cut(items: Iterable[Item], sizes: Iterable[int]) -> Iterator[Sequence[Item]]:
+    """The same in lists of `sizes`, of which there are enough."""
     remaining = iter(items)
-    while chunk := list(itertools.islice(remaining, size)):
+    for size in sizes:
+        chunk = list(itertools.islice(remaining, size))
+        if not chunk:
+            return
         yield chunk

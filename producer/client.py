@@ -151,11 +151,12 @@ class Client:
         with answering(self._settings):
             spec = self._registry.model(model)
             adverts = self._registry.adverts()
+        count = len(given) if isinstance(given, Sized) else None
         plan = plan_job(
             spec,
             adverts,
             self._settings,
-            images=len(given) if isinstance(given, Sized) else None,
+            images=count,
             min_score=min_score,
             batch_size=wanted_batch,
             allow_waiting=allow_waiting,
@@ -163,12 +164,13 @@ class Client:
             max_failure_rate=max_failure_rate,
             exact=exact,
         )
-        chunks = map(self._steps.prolonged, chunked(image_refs(given, self._settings.image_policy), plan.task_images))
+        refs = image_refs(given, self._settings.image_policy)
+        chunks = map(self._steps.prolonged, plan.cut(refs, count))
         first = next(chunks, None)
         if first is None:
             raise InvalidArgument("images is empty: expected at least one image")
         # Of a generator nobody knows how long the next image takes to come: those that are there don't wait for it.
-        at_once = max(1, _AT_ONCE_IMAGES // plan.task_images) if isinstance(given, Sized) else 1
+        at_once = max(1, _AT_ONCE_IMAGES // plan.task_images) if count is not None else 1
         with tracing.span("vedette.submit", model=plan.options.model, queue=plan.queue):
             return self._steps.submit(chunked(itertools.chain([first], chunks), at_once), plan, on_created, webhook)
 

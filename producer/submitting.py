@@ -23,7 +23,7 @@ from contract.ledger import DeadLetter, JobState, Ledger, NewTask
 from contract.logs import tell
 from contract.messages import DetectMessage, ImageRef
 from contract.settings import Settings
-from contract.submission import Plan, chunked
+from contract.submission import Plan
 from producer.errors import InvalidArgument, NotReplicated
 from producer.job import Job
 from producer.outage import answering, outlast
@@ -104,7 +104,7 @@ class Submitting:
     def put_back(self, job_id: str, letters: Sequence[DeadLetter], plan: Plan, *, stopped: bool) -> int:
         """Queues the images of `letters` again, and all that a job that was `stopped` had left. How many letters."""
         waiting = self._patiently(partial(self._ledger.tasks, job_id)) if stopped else []
-        revived = sum(self._revive(job_id, chunk, plan) for chunk in chunked(letters, plan.task_images))
+        revived = sum(self._revive(job_id, chunk, plan) for chunk in plan.cut(letters, len(letters)))
         for task in waiting:
             self._ring_if_queued(task)
         return revived

@@ -7,7 +7,7 @@ import pytest
 
 from contract.messages import DetectMessage
 from contract.settings import load_settings
-from contract.submission import plan_job, seconds_per_image
+from contract.submission import cut, plan_job, seconds_per_image, task_sizes
 from producer.tasks import chunked, job_name, slots_serving, task_size
 from tests.support.builders import advert, spec
 
@@ -82,6 +82,45 @@ def test_a_small_job_reaches_every_slot(images: int, slots: int) -> None:
     # Shared out evenly, the last slots may come away empty: 9 images for 7 slots are 2 each for 5.
     assert tasks * 2 >= min(images, slots)
     assert size <= 32
+
+
+@pytest.mark.parametrize(
+    ("images", "largest", "batch_size", "slots", "sizes"),
+    [
+        (200, 32, 8, 1, [32, 32, 32, 32, 32, 32, 8]),  # nobody waits for one slot
+        (200, 32, 8, 0, [32, 32, 32, 32, 32, 32, 8]),
+        (200, 32, 8, 4, [32, 24, 24, 16, 16, 16, 16, *[8] * 7]),
+        (130, 32, 8, 2, [32, 32, 24, 16, 8, 8, 8, 2]),  # never less than a batch, while there are images
+        (64, 8, 8, 4, [8] * 8),
+        (12, 4, 1, 2, [3, 3, 2, 1, 1, 1, 1]),
+        (10, 5, 8, 2, [5, 5]),  # less than a batch for each slot: shared out evenly before
+        (3, 1, 8, 8, [1, 1, 1]),
+        (100, 64, 64, 2, [64, 36]),
+        (0, 1, 8, 8, []),
+    ],
+)
+def test_tasks_get_smaller_towards_the_end(
+    images: int, largest: int, batch_size: int, slots: int, sizes: list[int]
+) -> None:
+    tasks = [*cut(range(images), task_sizes(images, largest, batch_size, slots))]
+
+    assert [len(task) for task in tasks] == sizes
+    assert [number for task in tasks for number in task] == [*range(images)]
+
+
+def test_of_a_stream_nobody_knows_where_its_end_is() -> None:
+    fleet = [advert(slots=4)]
+    known = plan_job(spec(), fleet, load_settings(), images=200, min_score=0.5)
+    unknown = plan_job(spec(), fleet, load_settings(), images=None, min_score=0.5)
+
+    assert [len(task) for task in unknown.cut(range(70), None)] == [32, 32, 6]
+    assert [len(task) for task in known.cut(range(200), 200)][-1] < known.task_images
+
+
+def test_a_list_that_is_longer_than_it_said_is_queued_to_its_end() -> None:
+    plan = plan_job(spec(), [advert(slots=4)], load_settings(), images=10, min_score=0.5)
+
+    assert sum(map(len, plan.cut(range(30), 10))) == 30
 
 
 def test_slots_serving_counts_only_who_can_run_it() -> None:
