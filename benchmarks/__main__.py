@@ -42,7 +42,7 @@ BENCHMARKS = (
     Benchmark("throughput", "Against plain TensorFlow: an SSD-MobileNet", claims=True),
     Benchmark("throughput", "Against plain TensorFlow: the smaller bundled model", ("--model", SMALL), claims=True),
     Benchmark("peers", "Against other servers", claims=True),
-    Benchmark("overhead", "What Vedette itself costs, with a model that does nothing"),
+    Benchmark("overhead", "What Vedette itself costs, with a model that does nothing", claims=True),
     Benchmark("coarse", "What decoding at reduced scale costs and loses"),
     Benchmark("startup", "From a start to the first detection", claims=True),
     Benchmark("fleet", "What it costs to ask a large fleet"),

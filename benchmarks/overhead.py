@@ -32,6 +32,7 @@ import redis
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.claims import Claim, write_claims
 from contract.connection import connect
 from contract.ledger import JobStatus
 from contract.settings import load_settings
@@ -46,6 +47,10 @@ FLAT: Final = 1.2
 #: Name of what is measured, of how many queued images (0: of none) -> one number for each round.
 Figures = dict[tuple[str, int], list[float]]
 
+LATENCY_MS: Final = "submit to result, p50, ms"
+IMAGES_PER_S: Final = f"images/s of one worker, in tasks of {TASK_IMAGES}"
+REFERENCES_PER_S: Final = "references/s enqueued"
+BYTES: Final = "Redis bytes per queued image"
 SUBMIT_US: Final = "submit, µs per image"
 STATUS_US: Final = "status(), µs"
 
@@ -72,7 +77,7 @@ def latency(at: Yard, count: int, figures: Figures) -> None:
         took_ms.append(1000 * (time.perf_counter() - began_s))
         assert result.ok, result
     percentiles = quantiles(took_ms, n=100, method="inclusive")
-    figures["submit to result, p50, ms", 0].append(percentiles[49])
+    figures[LATENCY_MS, 0].append(percentiles[49])
     figures["submit to result, p99, ms", 0].append(percentiles[98])
 
 
@@ -81,7 +86,7 @@ def throughput(at: Yard, count: int, figures: Figures) -> None:
     assert status.succeeded == count, status
     assert status.finished is not None, status
     took_s = (status.finished - status.created).total_seconds()
-    figures[f"images/s of one worker, in tasks of {TASK_IMAGES}", 0].append(count / took_s)
+    figures[IMAGES_PER_S, 0].append(count / took_s)
 
 
 def enqueue(at: Yard, count: int, figures: Figures) -> None:
@@ -90,9 +95,9 @@ def enqueue(at: Yard, count: int, figures: Figures) -> None:
     began_s = time.perf_counter()
     job = at.idle_client.submit(images, "tiny", allow_waiting=True)
     took_s = time.perf_counter() - began_s
-    figures["references/s enqueued", count].append(count / took_s)
+    figures[REFERENCES_PER_S, count].append(count / took_s)
     figures[SUBMIT_US, count].append(1e6 * took_s / count)
-    figures["Redis bytes per queued image", count].append((used_bytes(at.idle) - before_bytes) / count)
+    figures[BYTES, count].append((used_bytes(at.idle) - before_bytes) / count)
     figures[STATUS_US, count].append(median(_took_us(job.status) for _ in range(200)))
     job.cancel()
     for key in at.idle.scan_iter(count=10_000):
@@ -160,6 +165,21 @@ def grown(figures: Mapping[tuple[str, int], Sequence[float]]) -> list[str]:
     return told
 
 
+def claims(figures: Mapping[tuple[str, int], Sequence[float]]) -> list[Claim]:
+    """Of the medians; what depends on how much is queued, where it is the most."""
+    most, least = max(count for _, count in figures), min(count for _, count in figures if count)
+    found = [
+        Claim("null model: submit to result, p50", median(figures[LATENCY_MS, 0]), at_most=5, unit="ms"),
+        Claim(f"null model: {IMAGES_PER_S}", median(figures[IMAGES_PER_S, 0]), 2000, unit="images/s"),
+        Claim(f"{most:,} references, one client", median(figures[REFERENCES_PER_S, most]), 20_000, unit="references/s"),
+        Claim(f"Redis per queued image, {most:,} of them", median(figures[BYTES, most]), at_most=300, unit="bytes"),
+    ]
+    for name, called in ((SUBMIT_US, "an image to submit"), (STATUS_US, "a job's progress to ask for")):
+        ratio = median(figures[name, most]) / median(figures[name, least])
+        found.append(Claim(f"cost of {called}: {most:,} queued against {least:,}", ratio, at_most=FLAT))
+    return found
+
+
 def table(figures: Mapping[tuple[str, int], Sequence[float]]) -> Table:
     shown = Table(box=None, pad_edge=False)
     for heading in ("measured", "queued", "median", "least", "most"):
@@ -175,13 +195,15 @@ def main() -> int:
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--singles", type=int, default=200, help="images of the closed loop, per round")
     options.add_argument("--images", type=int, default=4000, help="images of the job for the worker, per round")
-    options.add_argument("--queued", type=int, nargs="+", default=[1000, 10_000, 100_000])
+    options.add_argument("--queued", type=int, nargs="+", default=[1000, 10_000, 100_000, 1_000_000])
+    options.add_argument("--claims", type=Path, help="also write the figures to this file")
     given = options.parse_args()
     before = os.getloadavg()[0]
     figures = measured(given.rounds, given.singles, given.images, given.queued)
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     print(f"{machine}; load {before:.1f} before, {os.getloadavg()[0]:.1f} after; {given.rounds} rounds\n")
     Console(width=100, highlight=False).print(table(figures))
+    write_claims(given.claims, claims(figures))
     for wrong in grown(figures):
         print(f"grown   {wrong}")
     return 1 if grown(figures) else 0
