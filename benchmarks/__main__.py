@@ -43,6 +43,8 @@ BENCHMARKS = (
     Benchmark("throughput", "Against plain TensorFlow: the smaller bundled model", ("--model", SMALL), claims=True),
     Benchmark("peers", "Against other servers", claims=True),
     Benchmark("overhead", "What Vedette itself costs, with a model that does nothing", claims=True),
+    Benchmark("growth", "Growth with cores and workers", claims=True),
+    Benchmark("recovery", "After a kill in the middle of a batch", claims=True),
     Benchmark("coarse", "What decoding at reduced scale costs and loses"),
     Benchmark("startup", "From a start to the first detection", claims=True),
     Benchmark("fleet", "What it costs to ask a large fleet"),

@@ -23,10 +23,11 @@ _ROOT: Final = Path(__file__).parents[1]
 _BUNDLED: Final = _ROOT / "workers" / "bundled"
 
 
-def make_store(root: Path, name: str, *, profile: bool = False) -> Path:
+def make_store(root: Path, name: str, *, profile: bool = False, threads: Sequence[int] = ()) -> Path:
     """A store that has the model `name`, and the directory of its SavedModel.
 
-    With `profile`, the model was measured there as its owner would measure it, and what was found is printed.
+    With `profile`, the model was measured there as its owner would measure it, and what was found is printed. For slots
+    of each of `threads`; none: of a worker without options.
     """
     if name not in MODELS:
         raise ValueError(f"model {name!r}: expected one of {', '.join(MODELS)}")
@@ -36,7 +37,8 @@ def make_store(root: Path, name: str, *, profile: bool = False) -> Path:
         shutil.copytree(_BUNDLED / name, root / name)
     directory = root / name / VERSION
     if profile:
-        _profile(root, name)
+        for each in threads or [None]:
+            _profile(root, name, *([] if each is None else ["--threads", str(each)]))
         print(f"vedette models profile {name}: {plans_text(read_spec(directory / FILE_NAME).engine)}\n", flush=True)
     return directory
 
@@ -50,14 +52,14 @@ def _export_ssd(root: Path) -> None:
     ModelStore(load_settings(model_store=str(root))).register(staging, _ssd_spec(staging))
 
 
-def _profile(root: Path, name: str) -> None:
-    command = [sys.executable, "-m", "vedette", "models", "profile", name]
+def _profile(root: Path, name: str, *options: str) -> None:
+    command = [sys.executable, "-m", "vedette", "models", "profile", name, *options]
     environment = {**os.environ, "VEDETTE_MODEL_STORE": str(root)}
     done = subprocess.run(
         command, cwd=_ROOT, env=environment, capture_output=True, text=True, check=False, timeout=PROFILE_S
     )
     if done.returncode:
-        raise RuntimeError(f"vedette models profile {name}: exit code {done.returncode}\n{done.stdout}{done.stderr}")
+        raise RuntimeError(f"{' '.join(command[2:])}: exit code {done.returncode}\n{done.stdout}{done.stderr}")
 
 
 def plans_text(plans: Sequence[EnginePlan]) -> str:
