@@ -49,7 +49,7 @@ lint: .venv/.installed-dev ## Check style, types, who imports whom, and docker-c
 	$(BIN)/lint-imports
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
-bench: .venv/.installed-dev ## Run the benchmarks and write docs/performance.md; ARGS=--peers: against other servers too
+bench: .venv/.installed-dev ## Run the benchmarks, write docs/performance.md and its picture; ARGS=--peers: against other servers too
 	$(BIN)/python -m benchmarks $(ARGS)
 
 bench-overhead: .venv/.installed-dev ## Measure what Vedette itself costs, with a model that costs nothing

@@ -1,4 +1,4 @@
-"""Runs the benchmarks and writes docs/performance.md from what they print: python -m benchmarks
+"""Runs the benchmarks, writes docs/performance.md from what they print and draws its picture: python -m benchmarks
 
     python -m benchmarks                       # all but those against other servers
     python -m benchmarks --peers               # those too; their packages are installed into a directory of their own
@@ -18,10 +18,12 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks.claims import Claim, claims_table, read_claims
+from benchmarks.claims import Claim, Speed, claims_table, read_claims
+from benchmarks.picture import draw
 from benchmarks.turns import machine
 from training.names import SMALL
 
+PICTURE = "images/performance.svg"  # beside the page
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 
 
@@ -57,6 +59,7 @@ class Run:
     exit_code: int
     printed: str
     claims: Sequence[Claim]
+    speeds: Sequence[Speed] = ()
 
 
 def run(benchmark: Benchmark, work: Path) -> Run:
@@ -72,7 +75,7 @@ def run(benchmark: Benchmark, work: Path) -> Run:
         for line in process.stdout:
             print(line, end="", flush=True)
             lines.append(line)
-    return Run(benchmark, process.returncode, "".join(lines).strip(), read_claims(told))
+    return Run(benchmark, process.returncode, "".join(lines).strip(), *read_claims(told))
 
 
 def page(runs: Sequence[Run], command: str, machine_name: str, when: datetime) -> str:
@@ -88,6 +91,8 @@ def page(runs: Sequence[Run], command: str, machine_name: str, when: datetime) -
     claims = [claim for each in runs for claim in each.claims]
     if claims:
         lines += ["## Ratios", "", "Vedette's figure over the other one's.", "", *claims_table(claims), ""]
+    if any(each.speeds for each in runs):
+        lines += [f"![Images per second of Vedette and of what it is compared with]({PICTURE})", ""]
     for each in runs:
         lines += [f"## {each.benchmark.title}", "", "```console", f"$ {each.benchmark.command}", "```", ""]
         lines += ["```text", *(line.rstrip() for line in each.printed.splitlines()), "```", ""]
@@ -116,6 +121,9 @@ def main() -> int:
     if out is not None:
         command = "python -m benchmarks" + (" --peers" if given.peers else "")
         out.write_text(page(runs, command, machine(), datetime.now(UTC)), encoding="utf-8")
+        speeds = [speed for each in runs for speed in each.speeds]
+        if speeds:
+            draw(speeds, out.parent / PICTURE)
         print(f"\nWrote {out}")
     return max((each.exit_code for each in runs), default=0)
 

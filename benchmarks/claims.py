@@ -1,4 +1,4 @@
-"""What a benchmark found, in a line: for docs/performance.md, which `python -m benchmarks` writes."""
+"""What a benchmark found, for docs/performance.md and its picture, which `python -m benchmarks` makes."""
 
 import json
 from collections.abc import Iterable
@@ -26,14 +26,28 @@ class Claim:
         )
 
 
-def write_claims(path: Path | None, claims: Iterable[Claim]) -> None:
+@dataclass(frozen=True)
+class Speed:
+    """A bar of the picture."""
+
+    #: What was the same for all that are compared: photographs, model, callers.
+    about: str
+    name: str
+    images_per_s: float
+
+
+def write_claims(path: Path | None, claims: Iterable[Claim], speeds: Iterable[Speed] = ()) -> None:
     if path is not None:
-        path.write_text(json.dumps([asdict(claim) for claim in claims]), encoding="utf-8")
+        told = {"claims": [*map(asdict, claims)], "speeds": [*map(asdict, speeds)]}
+        path.write_text(json.dumps(told), encoding="utf-8")
 
 
-def read_claims(path: Path) -> list[Claim]:
+def read_claims(path: Path) -> tuple[list[Claim], list[Speed]]:
     """Empty where the benchmark told of none."""
-    return [Claim(**fields) for fields in json.loads(path.read_text(encoding="utf-8"))] if path.exists() else []
+    if not path.exists():
+        return [], []
+    told = json.loads(path.read_text(encoding="utf-8"))
+    return [Claim(**fields) for fields in told["claims"]], [Speed(**fields) for fields in told["speeds"]]
 
 
 def claims_table(claims: Iterable[Claim]) -> list[str]:

@@ -23,7 +23,7 @@ from statistics import median
 
 import psutil
 
-from benchmarks.claims import Claim, write_claims
+from benchmarks.claims import Claim, Speed, write_claims
 from benchmarks.models import MODELS, SSD, make_store
 from benchmarks.peers import environment
 from benchmarks.peers.client import BOUNDARY, Ask, Http, Load, in_json, load, multipart, raw
@@ -188,7 +188,7 @@ def main() -> None:
     # Other servers do not end with us by themselves.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     print(f"{given.model} on {machine()}; {given.callers} callers, medians of {given.rounds} rounds")
-    found = []
+    found, speeds = list[Claim](), list[Speed]()
     with tempfile.TemporaryDirectory(prefix="vedette-bench-") as folder:
         model = make_store(Path(folder) / "store", given.model, profile=True)
         for sizes in given.sizes:
@@ -196,8 +196,10 @@ def main() -> None:
             print(f"{sizes}: {', '.join(f'{width} × {height}' for width, height in SIZES[sizes])}")
             print("\n".join(table(loads)), flush=True)
             print()
-            found += claims(loads, f"{sizes} photographs, {given.model}, {given.callers} callers")
-    write_claims(given.claims, found)
+            about = f"{sizes} photographs, {given.model}, {given.callers} callers"
+            found += claims(loads, about)
+            speeds += [Speed(about, name, medians(its)[0]) for name, its in loads.items()]
+    write_claims(given.claims, found, speeds)
 
 
 if __name__ == "__main__":

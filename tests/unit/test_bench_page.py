@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from benchmarks.__main__ import BENCHMARKS, Benchmark, Run, chosen, page
-from benchmarks.claims import Claim
+from benchmarks.claims import Claim, Speed
 
 WHEN = datetime(2026, 11, 24, 16, 5, tzinfo=UTC)
 QUICK = Benchmark("quick", "How quick", ("--rounds", "2"))
@@ -19,6 +19,13 @@ def test_the_page_names_machine_commands_and_ratios() -> None:
     assert "## How quick\n\n```console\n$ python -m benchmarks.quick --rounds 2\n```" in text
     assert "```text\n12.0 images/s\n13.0 images/s\n```\n" in text
     assert text.endswith("```\n")
+
+
+def test_the_page_shows_the_picture_when_there_is_one() -> None:
+    speeds = [Speed("mixed", "vedette", 40.0)]
+
+    assert "](images/performance.svg)" in page([Run(QUICK, 0, "", [], speeds)], "", "a machine", WHEN)
+    assert "performance.svg" not in page([Run(QUICK, 0, "", [])], "", "a machine", WHEN)
 
 
 def test_a_benchmark_that_failed_says_so_on_the_page() -> None:

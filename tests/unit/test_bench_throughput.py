@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.claims import Claim, claims_table, read_claims, write_claims
+from benchmarks.claims import Claim, Speed, claims_table, read_claims, write_claims
 from benchmarks.throughput import claims, table
 from benchmarks.turns import Measured, Round, take_turns
 
@@ -87,7 +87,9 @@ def test_a_claim_says_whether_it_is_met(claim: Claim, row: str) -> None:
 def test_claims_are_read_as_they_were_written(tmp_path: Path) -> None:
     told = [Claim("a", 2.0, 1.5), Claim("b", 3.0, unit="ms")]
 
-    write_claims(tmp_path / "claims.json", told)
+    speeds = [Speed("mixed", "vedette", 40.0)]
 
-    assert read_claims(tmp_path / "claims.json") == told
-    assert read_claims(tmp_path / "none.json") == []
+    write_claims(tmp_path / "claims.json", told, speeds)
+
+    assert read_claims(tmp_path / "claims.json") == (told, speeds)
+    assert read_claims(tmp_path / "none.json") == ([], [])
