@@ -5,8 +5,9 @@ import tarfile
 
 import pytest
 
+from contract.engine_plan import EnginePlan
 from contract.errors import ModelBroken, ModelExists, ModelStoreError, SettingsError
-from contract.model_spec import read_spec
+from contract.model_spec import parse_spec, read_spec
 from contract.settings import load_settings
 from tests.support.builders import spec
 from tests.support.model_store import index_of, register, staged
@@ -168,3 +169,10 @@ def test_an_export_overwrites_nothing(store, root, tmp_path):
 def test_a_store_whose_package_is_missing_says_which():
     with pytest.raises(SettingsError, match=r"gs://bucket/models: gs needs one more package; .*pip install gcsfs"):
         ModelStore(load_settings(model_store="gs://bucket/models"))
+
+
+def test_a_model_without_engine_plans_can_be_read_by_versions_that_know_none() -> None:
+    plan = {"machine": "x86_64_v3-2t", "streams": 2, "call_images": 1}
+
+    assert "engine" not in spec_toml(spec())
+    assert parse_spec(spec_toml(spec(engine=[plan])).encode(), "it").engine == (EnginePlan(**plan),)
