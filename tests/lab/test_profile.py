@@ -20,7 +20,7 @@ from workers.store import BUNDLED
 pytestmark = [pytest.mark.lab, pytest.mark.integration]
 
 #: What the fit needs, without the speeds and the checks that a profile makes of its own accord.
-FIT_ONLY = replace(QUICK, checks=(), halvings=0)
+FIT_ONLY = replace(QUICK, checks=(), halvings=0, ways=None)
 BATCHES = (1, 4, 16)
 THREADS = 2
 

@@ -11,9 +11,11 @@ from typing import Any, Final, Literal
 
 from pydantic import ValidationError
 
+from contract.engine_plan import EnginePlan
 from contract.errors import LabelsError, ModelExists, ModelSourceError
 from contract.memory import format_bytes
 from contract.model_spec import Memory, ModelSpec
+from contract.plan_words import plan_words
 from workers.adding.labelled import checked, shifted
 from workers.adding.look import look
 from workers.adding.protocol import Look, Request
@@ -23,6 +25,7 @@ from workers.profile import QUICK, Effort, Profile, profile, with_profile
 from workers.profile.outcome import Ran, Stopped
 from workers.profile.plan import Step as Load
 from workers.profile.watch import budget_for
+from workers.profile.ways.order import Timed
 from workers.sources import Staged, fetch_source
 from workers.store import ModelStore
 
@@ -139,6 +142,7 @@ def add_model(
             budget_bytes=budget_bytes,
             effort=effort,
             on_progress=lambda load, outcome: tell_load(tell, load, outcome),
+            on_plan=lambda way, timed: tell_way(tell, way, timed),
             command=command,
         )
         spec = with_profile(spec, found)
@@ -225,6 +229,11 @@ def tell_load(tell: Tell, load: Load, outcome: Ran | Stopped | None) -> None:
     else:
         text = f"{load.load}: {outcome}"
     tell(Told("profile", text))
+
+
+def tell_way(tell: Tell, way: EnginePlan, timed: Timed) -> None:
+    against = f", and is not taken: {timed.against}" if timed.against else ""
+    tell(Told("profile", f"{plan_words(way)}: {timed.images_per_s:.3g} images/s{against}"))
 
 
 def _shown(labels: Mapping[int, str]) -> str:

@@ -31,6 +31,12 @@ class PeakWatch:
             os._exit(GUARD_EXIT)
         return held_bytes
 
+    def begin_anew(self) -> int:
+        """The peak so far; from here on, another one is looked for."""
+        before_bytes, self.peak_bytes = self.peak_bytes, 0
+        self.now()
+        return before_bytes
+
     def __enter__(self) -> Self:
         self._status = os.open("/proc/self/status", os.O_RDONLY | os.O_CLOEXEC)
         self._over = threading.Event()

@@ -7,6 +7,7 @@
     plan.py        which load comes next, from the signature and what was measured so far     pure
     fit.py         measured peaks -> base, per image, per megapixel, and their error          pure
     best.py        measured speeds -> the best batch and threads                              pure
+    ways/          the fastest way to run it here: its engine plan
     profile.py     the steps in order: what others call
     provenance.py  where a number comes from: command, machine, date
 

@@ -18,6 +18,7 @@ from contract.model_io import Signature
 from workers.profile.best import plateau
 from workers.profile.outcome import Outcome, Ran, Stopped
 from workers.profile.protocol import Load
+from workers.profile.ways.thoroughness import Thoroughness
 
 Leg = Literal["batch", "size", "check", "speed", "threads"]
 
@@ -48,6 +49,8 @@ class Effort:
     call_max_s: float
     #: Of one child, import and load included.
     timeout_s: float
+    #: Of the search for an engine plan; None: there is none.
+    ways: Thoroughness | None = None
 
 
 #: The least that a fit can be made of: seconds, for a first try.
@@ -63,6 +66,7 @@ QUICK: Final = Effort(
     repeat_s=0.6,
     call_max_s=10.0,
     timeout_s=300.0,
+    ways=Thoroughness(repeat_s=1.5, timeout_s=300.0),
 )
 #: Some minutes; also the size of image that the model is meant for.
 THOROUGH: Final = Effort(
@@ -73,6 +77,7 @@ THOROUGH: Final = Effort(
     repeat_s=3.0,
     call_max_s=60.0,
     timeout_s=900.0,
+    ways=Thoroughness(repeat_s=6.0, timeout_s=900.0, all_ways=True),
 )
 
 

@@ -1,14 +1,15 @@
 """Measure what a model needs: the steps in order, each of which stands elsewhere.
 
-next load of the plan → a fresh child runs it → … → fit → what the fit says of loads that it has not seen
+next load of the plan → a fresh child runs it → … → fit → what the fit says of loads that it has not seen → engine plan
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from contract.batch_memory import peak_bytes
+from contract.engine_plan import PLAIN, EnginePlan, engine_class
 from contract.model_spec import Memory, ModelSpec, ProfilePoint, Throughput
 from workers.profile.best import plateau
 from workers.profile.errors import ProfileFailed
@@ -16,10 +17,14 @@ from workers.profile.fit import Sample, fit
 from workers.profile.outcome import Ran, Stopped
 from workers.profile.plan import QUICK, Effort, Leg, Step, Taken, next_step, speeds
 from workers.profile.protocol import Load
-from workers.profile.provenance import measured
+from workers.profile.provenance import measured, slot_here
 from workers.profile.watch import run
+from workers.profile.ways.search import Found, find_plan
+from workers.profile.ways.search import Progress as PlanProgress
 
 _DIGITS: Final = 2
+#: So many of a batch keep every stream busy: it ends when its last call does.
+_BATCH_PER_STREAM: Final = 4
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,8 @@ class Profile:
     checks: tuple[Check, ...]
     #: Loads that did not fit, in memory or in time.
     stopped: tuple[Stopped, ...]
+    #: The fastest way to run it here; None: none was looked for.
+    engine: Found | None = None
 
 
 Progress = Callable[[Step, Ran | Stopped | None], object]
@@ -59,12 +66,14 @@ def profile(
     budget_bytes: int | None = None,
     effort: Effort = QUICK,
     on_progress: Progress | None = None,
+    on_plan: PlanProgress | None = None,
     command: str = "",
 ) -> Profile:
     """Measures the model whose files are in `directory`, called as `spec` says; its memory and throughput are not read.
 
     `threads`: those of a slot. `budget_bytes`: no child takes more; None, or more than that: 80 % of what is free.
-    `on_progress` is told each step twice, at its begin with None. `command`: for the record, how to do it again.
+    `on_progress` is told each step twice, at its begin with None; `on_plan` each way to run the model.
+    `command`: for the record, how to do it again.
     ModelBroken when the model cannot be loaded as its spec says; ProfileFailed when it ends its process, or when not
     even one image fits.
     """
@@ -85,20 +94,62 @@ def profile(
         taken.append(Taken(step, outcome))
         if len(taken) == 1 and isinstance(outcome, Stopped):
             raise ProfileFailed(f"{spec.ref} cannot be profiled: {outcome}. Use a larger machine, or smaller images.")
-    return conclude(spec, threads, taken, measured(command or f"vedette models profile {spec.ref}"))
+    found = conclude(spec, threads, taken, measured(command or f"vedette models profile {spec.ref}"))
+    if effort.ways is None:
+        return found
+    here = slot_here(threads)
+    engine = find_plan(
+        directory,
+        spec,
+        machine=engine_class(here),
+        threads=threads,
+        bf16="avx512_bf16" in here.cpu_features,
+        batch=found.throughput.default_batch,
+        thoroughness=effort.ways,
+        budget_bytes=budget_bytes,
+        on_progress=on_plan,
+    )
+    return replace(found, engine=engine)
 
 
 def with_profile(spec: ModelSpec, found: Profile) -> ModelSpec:
-    """The spec with what was found. ProfileFailed when the model needs more than the largest memory tier."""
+    """The spec with what was found. ProfileFailed when the model needs more than the largest memory tier.
+
+    An engine plan takes the place of the one for the same engine class; those for others stay. Its streams share out
+    the images of a batch, so the default batch holds some for each of them.
+    """
+    plans, throughput = spec.engine, found.throughput
+    if found.engine is not None:
+        others = [plan for plan in plans if plan.machine != found.engine.machine]
+        plans = (*others, *([] if found.engine.plan == PLAIN else [found.engine.plan]))
+        batch = max(throughput.default_batch, streams_batch(found.engine.plan, throughput.images_per_s))
+        throughput = throughput.model_copy(update={"default_batch": batch})
     fields = spec.model_dump(by_alias=True) | {
         "memory": found.memory.model_dump(),
-        "throughput": found.throughput.model_dump(),
+        "throughput": throughput.model_dump(),
+        "engine": [plan.model_dump() for plan in plans],
         "profile": [point.model_dump() for point in found.points],
     }
     try:
         return ModelSpec.model_validate(fields)
     except ValueError as error:
         raise ProfileFailed(f"{spec.ref}: {error}") from None
+
+
+def streams_batch(plan: EnginePlan, measured: Mapping[str, float]) -> int:
+    """The smallest measured batch that keeps the plan's streams busy; 1 when there is one stream.
+
+    | streams | measured     | batch |
+    |---------|--------------|-------|
+    | 1       | 1, 4, 8      | 1     |
+    | 2       | 1, 4, 8, 16  | 8     |
+    | 2       | 1, 4, 24     | 24    |
+    | 8       | 1, 4, 8      | 32    |
+    """
+    if plan.streams == 1:
+        return 1
+    wanted = _BATCH_PER_STREAM * plan.streams * (plan.call_images or 1)
+    return min((batch for batch in map(int, measured) if batch >= wanted), default=wanted)
 
 
 def conclude(spec: ModelSpec, threads: int, taken: Sequence[Taken], record: dict[str, str]) -> Profile:

@@ -22,7 +22,7 @@ from workers.profile.watch import run
 pytestmark = pytest.mark.integration
 
 #: The shortest that has a fit, a check and speeds.
-BRIEF = replace(QUICK, batches=(1, 4), sizes=((1, 2.0),), halvings=0, checks=(2,), repeat_s=0.05)
+BRIEF = replace(QUICK, batches=(1, 4), sizes=((1, 2.0),), halvings=0, checks=(2,), repeat_s=0.05, ways=None)
 ONE = Load(batch=1, width_px=64, height_px=48, threads=1)
 EIGHT = ONE.model_copy(update={"batch": 8})
 

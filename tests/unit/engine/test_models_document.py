@@ -7,6 +7,7 @@ from typing import get_args
 import pytest
 
 from contract import model_io
+from contract.engine_plan import EnginePlan
 from contract.model_io import Signature, Suppression
 from workers.engine.forms import FORMS
 
@@ -47,3 +48,7 @@ def test_every_form_has_its_row():
 
     # A class may know two forms by one look.
     assert rows == {form.name for form in FORMS} | {"yolov5", "detr"}
+
+
+def test_every_field_of_an_engine_plan_is_explained():
+    assert set(EnginePlan.model_fields) <= words(section("### `[[engine]]`: how it is run on a kind of machine"))

@@ -12,6 +12,7 @@ from contract.errors import SettingsError
 from contract.settings import load_settings
 from vedette.amount import Amount
 from vedette.effort import effort_option
+from vedette.engine_line import engine_line
 from vedette.errors import SpecFileInvalid, needs_extra
 from vedette.profile_table import profile_caption, profile_table
 from vedette.tables import print_table
@@ -94,6 +95,8 @@ def models_add(
     click.echo()
     print_table(profile_table(added.spec))
     click.echo(profile_caption(added.spec))
+    if added.profile.engine is not None:
+        click.echo(engine_line(added.profile.engine))
     click.echo(f"\n{added.spec.ref} is in the store; try it: vedette detect IMAGES --model {added.spec.name}")
 
 

@@ -4,6 +4,7 @@ import click
 
 from contract.errors import ModelUnknown, RedisUnreachable
 from contract.model_spec import ModelSpec
+from contract.plan_words import plan_line
 from contract.queues import queue_name
 from contract.registry import Advert
 from vedette.model_lines import described_io, shown_labels
@@ -51,6 +52,7 @@ def spec_lines(spec: ModelSpec) -> list[tuple[str, str]]:
         ("input", described_io(spec.signature)),
         ("outputs", spec.outputs.kind),
         ("labels", shown_labels(spec.labels)),
+        *(("engine" if number == 0 else "", plan_line(plan)) for number, plan in enumerate(spec.engine)),
         ("license", spec.license),
         ("source", spec.source),
         ("digest", spec.digest),
