@@ -47,6 +47,7 @@ BENCHMARKS = (
     Benchmark("overhead", "What Vedette itself costs, with a model that does nothing", claims=True),
     Benchmark("growth", "Growth with cores and workers", claims=True),
     Benchmark("recovery", "After a kill in the middle of a batch", claims=True),
+    Benchmark("streams_memory", "What two streams hold in memory, over one", claims=True),
     Benchmark("coarse", "What decoding at reduced scale costs and loses"),
     Benchmark("startup", "From a start to the first detection", claims=True),
     Benchmark("fleet", "What it costs to ask a large fleet"),
