@@ -55,7 +55,7 @@ def detect(self: Task, *args: Any, **fields: Any) -> Summary:
         of = {"job": message.job, "task": message.task}
         tell(
             logger,
-            logging.INFO,
+            logging.DEBUG if claim == "together" else logging.INFO,
             "bell_answered",
             "task %s: nothing to do (%s)",
             message.task,

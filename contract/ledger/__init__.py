@@ -22,6 +22,7 @@ from contract.ledger.records import (
     TaskRecord,
     WebhookStatus,
 )
+from contract.ledger.together import Recording
 from contract.ledger.webhooks import Notice
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "Notice",
     "PutBack",
     "QueueDepth",
+    "Recording",
     "ResultPage",
     "Sealed",
     "TaskRecord",

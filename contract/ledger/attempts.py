@@ -5,9 +5,10 @@ Each shows the number of its attempt, and is refused when another one holds the 
 
 import uuid
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import redis
+from redis.client import Pipeline
 
 from contract import keys
 from contract.ledger.base import LedgerBase, to_ms
@@ -17,7 +18,8 @@ from contract.messages import VERSION, ImageRef, ImageResult, read_options, stor
 from contract.settings import Settings
 from contract.vitals import Kill
 
-Refusal = Literal["unknown", "newer", "cancelled", "running", "done"]
+#: `together`: `claim_together` took it before its bell was heard; it runs or is done.
+Refusal = Literal["unknown", "newer", "cancelled", "running", "done", "together"]
 Standing = Literal["held", "cancelled", "fenced"]
 Recorded = Literal["recorded", "cancelled", "fenced"]
 Closed = Literal["done", "queued", "cancelled", "fenced"]
@@ -47,7 +49,6 @@ class Attempts(LedgerBase):
             refusal: Refusal = answer[0]
             return refusal
         _, attempt, queue, batch_size, options, *pairs = answer
-        images = sorted((ImageRef.model_validate_json(text) for text in pairs[1::2]), key=lambda image: image.index)
         return Claim(
             job=job,
             task=task,
@@ -55,14 +56,19 @@ class Attempts(LedgerBase):
             queue=queue,
             batch_size=int(batch_size),
             options=read_options(options),
-            images=tuple(images),
+            images=in_order(pairs[1::2]),
         )
 
     def renew(self, claim: Claim) -> Standing:
-        standing: Standing = self._scripts.renew(
-            [keys.job(claim.job), keys.task(claim.task), keys.LEASES], [claim.task, claim.attempt, self._lease_ms]
-        )
+        standing: Standing = self._renew(claim)
         return standing
+
+    def _renew(self, claim: Claim, client: Pipeline | None = None) -> Any:
+        return self._scripts.renew(
+            [keys.job(claim.job), keys.task(claim.task), keys.LEASES],
+            [claim.task, claim.attempt, self._lease_ms],
+            client=client,
+        )
 
     def record(
         self,
@@ -77,11 +83,23 @@ class Attempts(LedgerBase):
         A failure for another reason than the image file is kept as a dead letter too. `run`: what the model call took
         that gave these results, for the counters of the model.
         """
+        recorded: Recorded = self._record(job, task, attempt, results, run)
+        return recorded
+
+    def _record(
+        self,
+        job: str,
+        task: str,
+        attempt: int,
+        results: Sequence[tuple[int, ImageResult]],
+        run: BatchRun | None,
+        client: Pipeline | None = None,
+    ) -> Any:
         added, replaced = (additions(run), latest(run)) if run is not None else ({}, {})
         payload = [part for pair in (*added.items(), *replaced.items()) for part in pair]
         for index, result in results:
             payload += [index, _kind(result), result.failure.code if result.failure else "", result.model_dump_json()]
-        recorded: Recorded = self._scripts.record(
+        return self._scripts.record(
             [
                 keys.job(job),
                 keys.job_results(job),
@@ -96,8 +114,8 @@ class Attempts(LedgerBase):
                 *(job, keys.WEBHOOKS),
                 *payload,
             ],
+            client=client,
         )
-        return recorded
 
     def close(self, job: str, task: str, attempt: Attempt, back: PutBack, killed_by: Kill | None = None) -> Closed:
         """Ends an attempt. Whatever has no result is queued again as `back` says. `killed_by`: who ended its slot.
@@ -105,9 +123,21 @@ class Attempts(LedgerBase):
         Ring the bell of `task` when the answer is 'queued', and that of `back.moved` unless it is 'cancelled' or
         'fenced'.
         """
+        closed: Closed = self._close(job, task, attempt, back, killed_by)
+        return closed
+
+    def _close(
+        self,
+        job: str,
+        task: str,
+        attempt: Attempt,
+        back: PutBack,
+        killed_by: Kill | None = None,
+        client: Pipeline | None = None,
+    ) -> Any:
         moved = back.moved or NewTask("", "", 1, ())
         payload = [part for image in (*back.changed, *moved.images) for part in (image.index, stored(image))]
-        closed: Closed = self._scripts.close(
+        return self._scripts.close(
             [
                 keys.job(job),
                 keys.task(task),
@@ -140,8 +170,8 @@ class Attempts(LedgerBase):
                 killed_by or "",
                 *payload,
             ],
+            client=client,
         )
-        return closed
 
     def task(self, task: str) -> TaskRecord | None:
         """None when the task's lifetime is over. MessageVersionError when it belongs to a newer Vedette."""
@@ -162,8 +192,12 @@ class Attempts(LedgerBase):
 
     def images_left(self, task: str) -> list[ImageRef]:
         """Images of a task that have no result yet."""
-        left = [ImageRef.model_validate_json(text) for text in self._redis.hvals(keys.task_images(task))]
-        return sorted(left, key=lambda image: image.index)
+        return [*in_order(self._redis.hvals(keys.task_images(task)))]
+
+
+def in_order(texts: Sequence[str]) -> tuple[ImageRef, ...]:
+    """Images as they lie in Redis, by their index."""
+    return tuple(sorted(map(ImageRef.model_validate_json, texts), key=lambda image: image.index))
 
 
 def _counts_as(attempt: Attempt) -> str:

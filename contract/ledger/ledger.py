@@ -1,14 +1,13 @@
 """The ledger's verbs. Each is one Lua call or one read; none retries, decides a policy or rings a bell."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final
 
-import redis
 from redis.client import Pipeline
 
 from contract import keys
 from contract.errors import JobClosed
-from contract.ledger.attempts import Attempts
 from contract.ledger.backlog import Backlogs
 from contract.ledger.base import WATCH_MS, unknown_job
 from contract.ledger.counts import ModelCounts
@@ -22,6 +21,7 @@ from contract.ledger.records import (
     Sealed,
     from_ms,
 )
+from contract.ledger.together import Together
 from contract.ledger.waiting import Waiting
 from contract.ledger.webhooks import Webhooks
 from contract.messages import ImageRef, ImageResult, JobOptions, read_options, stored
@@ -30,7 +30,7 @@ from contract.messages import ImageRef, ImageResult, JobOptions, read_options, s
 _REPLICATION_MS: Final = 1000
 
 
-class Ledger(Attempts, Backlogs, DeadLetters, Waiting, Webhooks):
+class Ledger(Backlogs, DeadLetters, Together, Waiting, Webhooks):
     """The producer's side stands here; beside it, what slots, watchers, operators and deliverers ask."""
 
     def create_job(self, job: str, options: JobOptions, queue: str, webhook: str | None = None) -> None:
@@ -54,22 +54,9 @@ class Ledger(Attempts, Backlogs, DeadLetters, Waiting, Webhooks):
         """Adds several, one after the other, in one round trip. What was added before an error stays; asked again, it
         is there once.
         """
-        if len(tasks) == 1:
-            added = [self._add_task(job, tasks[0])]
-        else:
-            try:
-                added = self._add_together(job, tasks)
-            except redis.exceptions.NoScriptError:  # Redis was restarted after it was asked for its scripts
-                added = self._add_together(job, tasks)
+        added = self._at_once([partial(self._add_task, job, task) for task in tasks])
         if not all(added):
             raise JobClosed(f"job {job} takes no more images: it was sealed or cancelled, or its lifetime is over")
-
-    def _add_together(self, job: str, tasks: Sequence[NewTask]) -> list[Any]:
-        with self._redis.pipeline(transaction=False) as pipe:
-            for task in tasks:
-                self._add_task(job, task, pipe)
-            added: list[Any] = pipe.execute()
-        return added
 
     def _add_task(self, job: str, new: NewTask, client: Pipeline | None = None) -> Any:
         payload = [part for image in new.images for part in (image.index, stored(image))]

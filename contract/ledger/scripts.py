@@ -34,6 +34,10 @@ class Scripts:
         return self._load("claim")
 
     @cached_property
+    def claim_together(self) -> Script:
+        return self._load("claim_together")
+
+    @cached_property
     def renew(self) -> Script:
         return self._load("renew")
 

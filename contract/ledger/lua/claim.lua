@@ -9,8 +9,9 @@
 --          6 a token of this call: sent again because the answer was lost, it is given the same answer,
 --          7 how the key of a queue's bells is spelled, with %s for the queue, 8 the version that the slot reads
 -- Returns  {'claimed', attempt, queue, batch size, options JSON, index, ImageRef JSON, …}
---          or {'unknown'}, {'newer'} (of a version that the slot doesn't read), {'cancelled'}, {'running'}, {'done'}.
-local task = redis.call('HMGET', KEYS[2], 'state', 'queue', 'batch_size', 'attempt', 'token')
+--          or {'unknown'}, {'newer'} (of a version that the slot doesn't read), {'cancelled'}, {'running'}, {'done'},
+--          or {'together'}: claim_together took it before its bell was heard, it runs or is done.
+local task = redis.call('HMGET', KEYS[2], 'state', 'queue', 'batch_size', 'attempt', 'token', 'together_with')
 local job = redis.call('HMGET', KEYS[1], 'state', 'options', 'v')
 if not task[1] or not job[1] then return {'unknown'} end
 if tonumber(job[3] or 1) > tonumber(ARGV[8]) then return {'newer'} end
@@ -20,12 +21,13 @@ if job[1] == 'cancelled' or job[1] == 'stopped' then
   return {'cancelled'}
 end
 local repeated = task[1] == 'running' and task[5] == ARGV[6]
-if task[1] ~= 'queued' and not repeated then return {task[1]} end
+if task[1] ~= 'queued' and not repeated then return {task[6] and 'together' or task[1]} end
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 local attempt = task[4]
 if not repeated then attempt = redis.call('HINCRBY', KEYS[2], 'attempt', 1) end
 redis.call('HSET', KEYS[2], 'state', 'running', 'worker', ARGV[2], 'claimed_ms', now_ms, 'token', ARGV[6])
+if task[6] then redis.call('HDEL', KEYS[2], 'together_with') end
 redis.call('ZADD', KEYS[4], now_ms + ARGV[3], ARGV[1])
 redis.call('ZREM', bells, ARGV[1])
 for i = 1, 3 do redis.call('PEXPIRE', KEYS[i], ARGV[4]) end

@@ -1,0 +1,74 @@
+"""The ledger's verbs of a slot that runs several small tasks together: one claim more, and the others for all at once.
+
+Each task keeps its own attempt, lease, results and history: together they have a model call, and a round trip.
+"""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final
+
+from contract import keys
+from contract.ledger.attempts import Attempts, Closed, Recorded, Standing, in_order
+from contract.ledger.counts import BatchRun
+from contract.ledger.records import Attempt, Claim, PutBack
+from contract.messages import VERSION, ImageResult
+
+#: Tasks that a claim may take along, and the oldest of a queue that are looked at for them.
+COMPANIONS_MAX: Final = 15
+_LOOKED_AT: Final = 64
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Results, as (index, result), of one claim. `run`: as of `record`; of several with one model call, one has it."""
+
+    claim: Claim
+    results: Sequence[tuple[int, ImageResult]]
+    run: BatchRun | None = None
+
+
+class Together(Attempts):
+    def claim_together(self, first: Claim, worker: str) -> tuple[Claim, ...]:
+        """Small tasks that wait on the queue of `first` and may share its batch, each with a lease of its own.
+
+        `lua/claim_together.lua` says which. Neither `first` nor any of them was attempted before: what failed once
+        runs alone, and is judged alone.
+        """
+        room = first.batch_size - len(first.images)
+        if first.attempt > 1 or room < 1:
+            return ()
+        taken = self._scripts.claim_together(
+            [
+                *(keys.bells(first.queue), keys.LEASES),
+                *(keys.job(first.job), keys.task(first.task), keys.task_history(first.task)),
+            ],
+            [
+                *(first.task, first.attempt, worker, self._lease_ms, self._lifetime_ms, self._shared_lifetime_ms),
+                *(uuid.uuid4().hex, keys.job("%s"), keys.task("%s"), VERSION, room, COMPANIONS_MAX, _LOOKED_AT),
+            ],
+        )
+        return tuple(
+            replace(first, job=job, task=task, attempt=int(attempt), images=in_order(pairs[1::2]))
+            for task, job, attempt, *pairs in taken
+        )
+
+    def renew_all(self, claims: Sequence[Claim]) -> list[Standing]:
+        """How each stands, as of `renew`."""
+        return self._at_once([partial(self._renew, claim) for claim in claims])
+
+    def record_all(self, recordings: Sequence[Recording]) -> list[Recorded]:
+        """What became of each, as of `record`."""
+        return self._at_once(
+            [
+                partial(self._record, each.claim.job, each.claim.task, each.claim.attempt, each.results, each.run)
+                for each in recordings
+            ]
+        )
+
+    def close_all(self, ended: Sequence[tuple[Claim, Attempt, PutBack]]) -> list[Closed]:
+        """What became of each, as of `close`, for attempts in which nobody's slot died."""
+        return self._at_once(
+            [partial(self._close, claim.job, claim.task, attempt, back, None) for claim, attempt, back in ended]
+        )
