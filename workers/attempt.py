@@ -251,7 +251,8 @@ class AttemptRun:
         claim = self.claim
         recorded = patiently(lambda: self.slot.office.ledger.record(claim.job, claim.task, claim.attempt, results, run))
         if recorded != "recorded":
-            raise self.lease.lost(recorded)
+            self.lease.lost(claim, recorded)
+            return
         self.failed += sum(not result.ok for _, result in results)
         self.succeeded += sum(result.ok for _, result in results)
         self.peak_bytes = max(self.peak_bytes, run.peak_bytes if run is not None else 0)

@@ -88,7 +88,7 @@ def _work(task: Task, slot: Slot, claim: Claim, worker: str) -> Summary:
 
     _tell_begun(claim, worker)
     begun_s = time.monotonic()
-    with LeaseKeeper(slot.lease_ledger, claim, slot.settings) as lease:
+    with LeaseKeeper(slot.lease_ledger, [claim], slot.settings) as lease:
         attempt = AttemptRun(slot, claim, lease, worker)
         try:
             attempt.run()

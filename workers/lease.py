@@ -1,7 +1,8 @@
-"""Keeps a claim alive while a slot works on it, and tells the slot when the work is no longer its own."""
+"""Keeps claims alive while a slot works on them, and tells the slot when the work is no longer its own."""
 
 import threading
 import time
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Final, Self
 
@@ -19,7 +20,7 @@ _TRY_AGAIN_S: Final = 0.5
 
 
 class LeaseLost(Exception):  # never leaves the slot
-    """The attempt no longer holds its task: cancelled, or fenced because its lease ran out."""
+    """The attempt no longer holds any task of its own: cancelled, or fenced because the lease ran out."""
 
     def __init__(self, standing: Standing) -> None:
         super().__init__(standing)
@@ -27,15 +28,18 @@ class LeaseLost(Exception):  # never leaves the slot
 
 
 class LeaseKeeper:
-    """Renews from a thread of its own: a model call of a minute must not cost the lease."""
+    """Renews from a thread of its own: a model call of a minute must not cost the lease.
 
-    def __init__(self, ledger: Ledger, claim: Claim, settings: Settings) -> None:
+    Of claims that are run together, one that is cancelled or fenced drops out alone, and the others go on.
+    """
+
+    def __init__(self, ledger: Ledger, claims: Sequence[Claim], settings: Settings) -> None:
         self._ledger = ledger
-        self._claim = claim
+        self._claims = tuple(claims)
         self._every_s = settings.lease_renewal.total_seconds()
-        self._standing: Standing = "held"
+        self._standing: dict[str, Standing] = {claim.task: "held" for claim in claims}
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._keep, name=f"lease-{claim.task}", daemon=True)
+        self._thread = threading.Thread(target=self._keep, name=f"lease-{claims[0].task}", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -44,24 +48,34 @@ class LeaseKeeper:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self._ended.set()
 
-    def check(self) -> None:
-        """Raises LeaseLost when the last renewal was refused. Call between batches."""
-        if self._standing != "held":
-            raise LeaseLost(self._standing)
+    def standing(self, claim: Claim) -> Standing:
+        """As the ledger said last."""
+        return self._standing[claim.task]
 
-    def lost(self, standing: Standing) -> LeaseLost:
-        """Notes what another answer of the ledger told."""
-        self._standing = standing
-        return LeaseLost(standing)
+    def check(self) -> None:
+        """Raises LeaseLost when none of the claims is held any more. Call between batches."""
+        if not self._held():
+            raise LeaseLost(self.standing(self._claims[0]))
+
+    def lost(self, claim: Claim, standing: Standing) -> None:
+        """Notes what another answer of the ledger told, and raises LeaseLost when that was the last one held."""
+        self._standing[claim.task] = standing
+        self.check()
+
+    def _held(self) -> list[Claim]:
+        return [claim for claim in self._claims if self.standing(claim) == "held"]
 
     def _keep(self) -> None:
         last_renewal = time.monotonic()
         pause_s = self._every_s
-        while self._standing == "held" and not self._ended.wait(pause_s):
+        while (held := self._held()) and not self._ended.wait(pause_s):
             try:
-                self._standing = self._ledger.renew(self._claim)
+                for claim, standing in zip(held, self._ledger.renew_all(held), strict=True):
+                    if standing != "held":  # never back to "held": the slot may have heard otherwise meanwhile
+                        self._standing[claim.task] = standing
                 last_renewal, pause_s = time.monotonic(), self._every_s
             except redis.RedisError as error:
                 away_s = time.monotonic() - last_renewal
-                logger.warning("lease of task %s not renewed for %.0f s: %s", self._claim.task, away_s, error)
+                tasks = ", ".join(claim.task for claim in held)
+                logger.warning("lease of task %s not renewed for %.0f s: %s", tasks, away_s, error)
                 pause_s = min(self._every_s, _TRY_AGAIN_S)

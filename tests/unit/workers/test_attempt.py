@@ -56,8 +56,8 @@ class ToldLease:
         if self.checks == self.lost_at_check:
             raise LeaseLost("cancelled")
 
-    def lost(self, standing):
-        return LeaseLost(standing)
+    def lost(self, _claim, standing):
+        raise LeaseLost(standing)
 
 
 class Model:

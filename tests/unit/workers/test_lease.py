@@ -12,6 +12,7 @@ from tests.support.wait import wait_until
 from workers.lease import LeaseKeeper, LeaseLost
 
 CLAIM = Claim("job", "task", 1, "detect.any.1g", 8, options(), ())
+OTHER = Claim("another", "other", 1, "detect.any.1g", 8, options(), ())
 SETTINGS = SimpleNamespace(lease_renewal=timedelta(milliseconds=10))
 
 
@@ -22,17 +23,17 @@ class ToldLedger:
         self.answers = list(answers) or ["held"]
         self.renewals = 0
 
-    def renew(self, claim):
-        assert claim is CLAIM
+    def renew_all(self, claims):
         self.renewals += 1
+        self.asked = claims
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, Exception):
             raise answer
-        return answer
+        return answer if isinstance(answer, list) else [answer] * len(claims)
 
 
 def keeper(ledger) -> LeaseKeeper:
-    return LeaseKeeper(ledger, CLAIM, SETTINGS)
+    return LeaseKeeper(ledger, [CLAIM], SETTINGS)
 
 
 def threads() -> list[threading.Thread]:
@@ -92,15 +93,40 @@ def test_a_redis_that_is_away_for_a_moment_costs_nothing():
 
 def test_an_answer_that_the_slot_had_from_the_ledger_itself_counts_too():
     with keeper(ToldLedger()) as lease:
-        assert lease.lost("fenced").standing == "fenced"
+        with pytest.raises(LeaseLost, match="fenced"):
+            lease.lost(CLAIM, "fenced")
         with pytest.raises(LeaseLost):
             lease.check()
+
+
+def test_of_claims_that_are_run_together_the_one_that_is_lost_drops_out_alone():
+    # Given two of which the second is cancelled at the second renewal
+    ledger = ToldLedger(["held", "held"], ["held", "cancelled"], ["held"])
+
+    with LeaseKeeper(ledger, [CLAIM, OTHER], SETTINGS) as lease:
+        wait_until(lambda: ledger.renewals >= 4)
+
+        # Then the first is renewed alone, and goes on
+        assert ledger.asked == [CLAIM]
+        assert (lease.standing(CLAIM), lease.standing(OTHER)) == ("held", "cancelled")
+        lease.check()
+
+        # Until that one is lost too
+        with pytest.raises(LeaseLost, match="fenced"):
+            lease.lost(CLAIM, "fenced")
+
+
+def test_the_loss_of_one_of_them_that_the_slot_itself_heard_of_stops_no_other():
+    with LeaseKeeper(ToldLedger(), [CLAIM, OTHER], SETTINGS) as lease:
+        lease.lost(CLAIM, "cancelled")
+        lease.check()
+        assert (lease.standing(CLAIM), lease.standing(OTHER)) == ("cancelled", "held")
 
 
 def test_nothing_is_renewed_before_the_first_interval_is_over():
     ledger = ToldLedger()
 
-    with LeaseKeeper(ledger, CLAIM, SimpleNamespace(lease_renewal=timedelta(hours=1))) as lease:
+    with LeaseKeeper(ledger, [CLAIM], SimpleNamespace(lease_renewal=timedelta(hours=1))) as lease:
         lease.check()
 
     assert ledger.renewals == 0
@@ -109,7 +135,7 @@ def test_nothing_is_renewed_before_the_first_interval_is_over():
 def test_after_a_failure_it_does_not_wait_for_the_next_renewal_to_be_due():
     ledger = ToldLedger("held", redis.TimeoutError("cut off"), "held")
     seldom = SimpleNamespace(lease_renewal=timedelta(seconds=2))
-    with LeaseKeeper(ledger, CLAIM, seldom):
+    with LeaseKeeper(ledger, [CLAIM], seldom):
         wait_until(lambda: ledger.renewals == 2, that="a renewal fails")
         failed_s = time.monotonic()
         wait_until(lambda: ledger.renewals == 3, that="it is tried again")
