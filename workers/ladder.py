@@ -40,7 +40,10 @@ class Mishap:
     stage: Stage = "run"
     #: Killed, but far below its share: another process took the memory.
     victim: bool = False
-    #: Indexes of the images in the batch at that moment; empty when unknown or none.
+    #: Several tasks were run together, and whose images it was nobody knows: each of them is tried again alone.
+    shared: bool = False
+    #: Indexes of the images in the batch at that moment; empty when unknown or none. Where it was shared, as many as
+    #: there were, numbered within the run: no index of any task.
     batch: frozenset[int] = frozenset()
     #: Who ended the slot's process; None: it lives on, or nobody knows.
     killed_by: Kill | None = None
@@ -80,6 +83,9 @@ def outcome(mishap: Mishap, left: Sequence[ImageRef], now: Circumstances) -> Out
     everything = tuple(left)
     if now.attempt >= now.attempts_max:
         return Outcome("dead", everything, f"given up after {now.attempt} attempts")
+    if mishap.shared:
+        # Only first attempts are shared, so whoever was in one runs alone from now on, and gets a verdict of its own.
+        return Outcome("again", (), "put back unchanged: it ran together with others")
     batch = tuple(image for image in everything if image.index in mishap.batch)
     match mishap.verdict:
         case "memory":

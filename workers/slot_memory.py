@@ -54,11 +54,14 @@ class SlotMemory:
         self._begun_s = 0.0
 
     @contextmanager
-    def attempt(self, claim: Claim) -> Iterator[None]:
-        """For the time of one attempt the box tells of it, and its deadline counts."""
+    def attempt(self, claim: Claim, companions: Sequence[Claim] = ()) -> Iterator[None]:
+        """For the time of one attempt the box tells of it and of those that it shares, and its deadline counts."""
         self._begun_s = time.monotonic()
         self.box.begin(
-            *(claim.job, claim.task, claim.attempt, claim.batch_size), model=claim.options.model, queue=claim.queue
+            *(claim.job, claim.task, claim.attempt, claim.batch_size),
+            model=claim.options.model,
+            queue=claim.queue,
+            companions={each.task: each.attempt for each in companions},
         )
         self._guard.set_deadline(self._begun_s + _HARD * self._timeout_s)
         try:

@@ -6,7 +6,7 @@ is lost when Redis is away at that moment: the case is kept and tried again, and
 
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -69,22 +69,26 @@ class Undertaker:
         if entry is not None:
             self._buried.append(entry)
         mine = entry if entry is not None and entry.task == task_id else None
+        companions = mine.companions if mine is not None else {}
         mishap = Mishap(
             death.verdict,
             death.detail,
             stage="load" if mine is not None and mine.stage == "load" else "run",
             victim=death.victim,
+            shared=bool(companions),
             batch=frozenset(death.batch if mine is not None else ()),
             killed_by=death.by,
             peak_bytes=max(mine.anon_bytes, mine.peak_anon_bytes) if mine is not None else None,
         )
         self._open.append(_Case(task_id, mine.attempt if mine is not None else 0, mishap))
-        return self._close_what_is_open()
+        # Celery knows of the first only, and one death counts once.
+        self._open += [_Case(task, attempt, replace(mishap, killed_by=None)) for task, attempt in companions.items()]
+        return self._close_what_is_open(task_id)
 
     def memory_ran_out(self, task_id: str, text: str) -> Settled | None:
         """A MemoryError escaped from the task; its slot lives on, and has forgotten what it held."""
         self._open.append(_Case(task_id, 0, Mishap("memory", f"MemoryError: {text}" if text else "MemoryError")))
-        return self._close_what_is_open()
+        return self._close_what_is_open(task_id)
 
     def work(self) -> None:
         """Cases that Redis was away for."""
@@ -106,16 +110,17 @@ class Undertaker:
             others_anon_bytes=tuple(other.anon_bytes for other in others),
         )
 
-    def _close_what_is_open(self) -> Settled | None:
+    def _close_what_is_open(self, asked: str = "") -> Settled | None:
+        """What became of the task `asked`; None when that is not known yet, or nothing did."""
         settled = None
         while self._open:
             try:
-                settled = self._close(self._open[0])
+                became = self._close(self._open[0])
+                settled = became if self._open[0].task == asked else settled
             except RedisTrouble as error:
                 logger.warning("Redis is away, task %s is closed later: %s", self._open[0].task, error)
-                return None
+                return settled
             except Exception:
-                settled = None
                 logger.exception("task %s could not be closed; its lease, or its silent bell, will", self._open[0].task)
             self._open.pop(0)
         return settled

@@ -32,8 +32,9 @@ Stage = Literal["idle", "load", "decode", "run", "record"]
 
 HALF_BYTES: Final = 64 * 1024
 _HEADER: Final = struct.Struct(">QII")
-#: 4096 images, of which no two follow each other. Leaves room for 80 models with the longest names there are.
-_BATCH_TEXT_MAX: Final = 46_000
+#: 4096 images, of which no two follow each other. Leaves room for 80 models with the longest names there are, and for
+#: 15 companions.
+_BATCH_TEXT_MAX: Final = 45_200
 
 
 @dataclass(frozen=True)
@@ -43,11 +44,14 @@ class Entry:
     job: str = ""
     task: str = ""
     attempt: int = 0
+    #: Tasks that are run together with it, and their attempts.
+    companions: Mapping[str, int] = field(default_factory=dict)
     #: Its model, `name@version`, and the queue that it came from.
     model: str = ""
     queue: str = ""
     stage: Stage = "idle"
-    #: Indexes of the images that are held now, as in ImageRef: those that a death is about.
+    #: Indexes of the images that are held now, as in ImageRef: those that a death is about. With companions they are
+    #: numbers within the run, which tell nobody anything but how many there are.
     batch: tuple[int, ...] = ()
     #: How many they are. `batch` has fewer only where it did not fit the file.
     batch_images: int = 0
@@ -97,11 +101,20 @@ class BlackBox:
     def entry(self) -> Entry:
         return self._entry
 
-    def begin(self, job: str, task: str, attempt: int, batch_size: int, *, model: str = "", queue: str = "") -> None:
-        """An attempt begins."""
-        self._change(
-            job=job, task=task, attempt=attempt, batch_size=batch_size, model=model, queue=queue, stage="load", batch=()
-        )
+    def begin(
+        self,
+        job: str,
+        task: str,
+        attempt: int,
+        batch_size: int,
+        *,
+        model: str = "",
+        queue: str = "",
+        companions: Mapping[str, int] | None = None,
+    ) -> None:
+        """An attempt begins, together with those of `companions`."""
+        of_task = {"job": job, "task": task, "attempt": attempt, "companions": {**(companions or {})}}
+        self._change(**of_task, batch_size=batch_size, model=model, queue=queue, stage="load", batch=())
 
     def enter(self, stage: Stage, batch: Sequence[int] | None = None) -> None:
         """Another stage of the attempt, with the images of `batch` from now on; None: as before."""
@@ -112,6 +125,7 @@ class BlackBox:
         self._change(
             **dict.fromkeys(("job", "task", "model", "queue"), ""),
             **dict.fromkeys(("attempt", "batch_size", "promised_bytes", "anon_at_promise_bytes"), 0),
+            companions={},
             stage="idle",
             batch=(),
         )

@@ -52,6 +52,11 @@ def mishap(verdict: Verdict, batch: frozenset[int] = frozenset(), **more) -> Mis
         (mishap("lost"), HERE, "again", set(), "put back unchanged"),
         (mishap("lost"), LATE, "smaller", range(64), "batch 16 → 8"),
         (mishap("lost"), replace(LATE, batch_size=1), "again", set(), "put back unchanged"),
+        # in a run with other tasks: nobody knows whose images it was, and their numbers are not the indexes
+        (mishap("memory", BATCH_16, shared=True), BIGGER, "again", set(), "it ran together with others"),
+        (mishap("memory", stage="load", shared=True), BIGGER, "again", set(), "it ran together with others"),
+        (mishap("crash", ALONE, shared=True), HERE, "again", set(), "it ran together with others"),
+        (mishap("model", shared=True), HERE, "again", set(), "it ran together with others"),
         # elsewhere it may run
         (mishap("cpu", BATCH_16), HERE, "again", set(), "put back unchanged"),
         # it would fail the same way again

@@ -79,6 +79,14 @@ def test_an_attempt_stands_in_the_box_and_has_its_deadline(memory, monkeypatch):
     assert deadlines == [1120.0, None]
 
 
+def test_so_do_the_attempts_that_share_it(memory):
+    other = Claim("another", "other", 1, "detect.any.1g", 8, options(), ())
+    with memory.attempt(CLAIM, [other]):
+        assert (memory.box.entry.task, memory.box.entry.companions) == ("task", {"other": 1})
+
+    assert memory.box.entry.companions == {}
+
+
 def test_an_attempt_that_failed_leaves_nothing_in_the_box_either(memory):
     def work():
         with memory.attempt(CLAIM):

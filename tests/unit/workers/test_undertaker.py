@@ -59,10 +59,12 @@ def world(monkeypatch, tmp_path):
     return told
 
 
-def box(directory, pid=PID, *, task="task", attempt=2, stage="run", batch=(3, 4), anon_bytes=300 * MIB):
+def box(
+    directory, pid=PID, *, task="task", attempt=2, stage="run", batch=(3, 4), anon_bytes=300 * MIB, companions=None
+):
     """What a slot of 2 GiB wrote last."""
     box = BlackBox(directory, pid, share_bytes=2 * GIB)
-    box.begin("job", task, attempt, 8)
+    box.begin("job", task, attempt, 8, companions=companions)
     box.enter(stage, batch)
     box.observe(MemorySample(anon_bytes, 4 * GIB, "host memory", 0.0))
     box.close()
@@ -155,6 +157,42 @@ def test_but_not_when_it_died_long_before(world, monkeypatch):
     world.undertaker.slot_died("task", PID, KILLED)
 
     assert [mishap.victim for mishap in mishaps(world)] == [False, False]
+
+
+def test_those_that_ran_together_with_it_are_settled_too_and_nobody_is_blamed(world):
+    # Given three tasks in one run, and a slot of which Celery knows the first only
+    world.ledger.tasks = {name: record(task=name, attempt=1) for name in ("task", "b", "c")}
+    box(world.boxes, attempt=1, companions={"b": 1, "c": 1})
+    world.oom = OomCounts(1, 1)
+
+    assert world.undertaker.slot_died("task", PID, KILLED) == "settled task"
+
+    assert [task.task for task, _ in world.settled] == ["task", "b", "c"]
+    assert [(mishap.verdict, mishap.shared, mishap.batch) for mishap in mishaps(world)] == [
+        ("memory", True, {3, 4})  # as many as there were, for what is learned of it
+    ] * 3
+    # And one death counts once
+    assert world.undertaker.kills == {"kernel": 1}
+    assert [mishap.killed_by for mishap in mishaps(world)] == ["kernel", None, None]
+
+
+def test_a_companion_that_has_gone_on_is_left_alone(world):
+    # Given one that was cancelled, one that is done, and one whose lease ran out: it has another attempt
+    others = {"b": record(task="b", state="cancelled"), "c": record(task="c", state="done"), "d": record(task="d")}
+    world.ledger.tasks = {"task": record(attempt=1), **others}
+    box(world.boxes, attempt=1, companions={"b": 1, "c": 1, "d": 1, "gone": 1})
+
+    world.undertaker.slot_died("task", PID, KILLED)
+
+    assert [task.task for task, _ in world.settled] == ["task"]
+
+
+def test_a_task_that_ran_alone_is_judged_alone(world):
+    box(world.boxes)
+
+    world.undertaker.slot_died("task", PID, KILLED)
+
+    assert [mishap.shared for mishap in mishaps(world)] == [False]
 
 
 def test_redis_is_away_and_the_case_is_kept_until_it_is_back(world):

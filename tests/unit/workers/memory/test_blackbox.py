@@ -48,10 +48,21 @@ def test_an_attempt_from_begin_to_rest(box: BlackBox) -> None:
     assert (entry.promised_bytes, entry.anon_at_promise_bytes) == (300 * MIB, 500 * MIB)
     assert (entry.anon_bytes, entry.free_bytes, entry.tightest) == (700 * MIB, 90 * MIB, "cgroup /a (memory.max)")
 
+    assert entry.companions == {}
+
     box.rest()
     entry = read(box)
     assert (entry.job, entry.task, entry.attempt, entry.stage, entry.batch) == ("", "", 0, "idle", ())
     assert (entry.promised_bytes, entry.batch_images, entry.anon_bytes) == (0, 0, 700 * MIB)
+
+
+def test_tasks_that_are_run_together_are_named_until_the_attempt_is_over(box: BlackBox) -> None:
+    box.begin("job", "task", attempt=1, batch_size=16, companions={"b": 1, "c": 1})
+    box.enter("run", [0, 1, 2])
+    assert read(box).companions == {"b": 1, "c": 1}
+
+    box.rest()
+    assert read(box).companions == {}
 
 
 def test_the_peak_counts_from_the_last_mark(box: BlackBox) -> None:
@@ -100,6 +111,7 @@ def test_a_batch_beyond_all_bounds_is_cut_and_counted(box: BlackBox) -> None:
 
 def test_a_long_batch_and_many_models_go_into_a_half(box: BlackBox) -> None:
     models = [f"{number:064}@{number:032}" for number in range(80)]
+    box.begin(*("j" * 64, "t" * 64), 1, 4096, companions={f"{number:064}": 1 for number in range(15)})
     box.enter("run", range(0, 100_000, 2))
     box.hold(models)
 
