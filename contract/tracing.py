@@ -39,7 +39,7 @@ def span(name: str, **attributes: Any) -> Iterator[None]:
         yield
 
 
-def note(failed: str = "", **attributes: Any) -> None:
+def note(failed: str = "", /, **attributes: Any) -> None:
     """Adds to the span that is open; `failed` says why it is one of a failure."""
     try:
         from opentelemetry import trace

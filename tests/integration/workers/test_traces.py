@@ -100,7 +100,7 @@ def test_a_request_is_followed_to_its_attempts_over_the_death_of_a_slot(new_yard
     assert (submit[1].parent_span_id, sent.parent_span_id) == (asked[1].span_id, submit[1].span_id)
     told = _attributes(run)
     assert (told["vedette.job"], told["vedette.model"], told["vedette.succeeded"]) == (job, "slow@1", 2)
-    assert told["vedette.attempt"] == 2
+    assert (told["vedette.attempt"], told["vedette.failed"]) == (2, 0)
 
 
 def _named(name, **attributes):

@@ -32,7 +32,7 @@ def test_an_exporter_that_is_not_here_is_named():
 
 def test_without_a_trace_a_message_says_nothing_of_one():
     with tracing.span("vedette.submit", model="tiny@1"):
-        tracing.note(failed="so it goes", images=3)
+        tracing.note("so it goes", images=3)
         assert tracing.headers() == {}
 
 
