@@ -1,4 +1,5 @@
-"""One attempt: the images of a claim through header, admission, decode, model and ledger, in batches of one size.
+"""One run: the images of a claim, or of several small ones, through header, admission, decode, model and ledger, in
+batches of one size.
 
 Covers the happy path and what concerns single images; their bytes and pixels come from `workers.images.claimed`. Does
 not decide what follows a failure (`workers.ladder`) and does not act on it (`workers.closing`). Imports OpenCV: slots
@@ -18,7 +19,7 @@ import numpy as np
 from celery.utils.log import get_logger
 
 from contract.errors import ModelBroken, ModelUnavailable
-from contract.ledger import BatchRun, Claim
+from contract.ledger import BatchRun, Claim, Recording
 from contract.messages import Failure, ImageRef, ImageResult
 from contract.model_spec import ModelSpec
 from workers.batches import Readable, planned_batches
@@ -34,6 +35,7 @@ from workers.patience import patiently
 from workers.sight import seen_by
 from workers.slot import Slot
 from workers.slot_memory import needed
+from workers.together import Claims, Tally
 from workers.verdict import describe_error, verdict_of
 
 if TYPE_CHECKING:
@@ -63,22 +65,24 @@ class ModelAway(Exception):  # never leaves the task
 @dataclass
 class AttemptRun:
     slot: Slot
-    claim: Claim
+    claims: Claims
     lease: LeaseKeeper
     #: Celery's node name, for the results.
     worker: str
-    succeeded: int = 0
-    failed: int = 0
-    #: Most anonymous bytes of the slot in the batches that are done.
-    peak_bytes: int = 0
+    tally: Tally = field(default_factory=Tally)
     images: ClaimedImages = field(init=False)
 
     def __post_init__(self) -> None:
         self.images = ClaimedImages(self.slot.settings, self.slot.blobs)
 
+    @property
+    def claim(self) -> Claim:
+        """The first, for what all have in common: options and batch size."""
+        return self.claims.first
+
     def run(self) -> None:
-        """Works through the claim, recording as it goes. Raises AttemptFailed, ModelAway, WorkerLeaves, LeaseLost."""
-        with self.slot.memory.attempt(self.claim), self.images:
+        """Works through the claims, recording as it goes. Raises AttemptFailed, ModelAway, WorkerLeaves, LeaseLost."""
+        with self.slot.memory.attempt(self.claims.first, self.claims.companions), self.images:
             self.slot.memory.box.enter("decode")
             readable = self._headers()
             if readable:
@@ -90,7 +94,7 @@ class AttemptRun:
     def _headers(self) -> list[Readable]:
         """Every image whose header is fine; the others get their failure now."""
         readable, failed = list[Readable](), list[Indexed]()
-        with closing(read_ahead(self.claim.images, self.images.bytes_of)) as ahead:
+        with closing(read_ahead(self.claims.images, self.images.bytes_of)) as ahead:
             for image, bytes_of_it in ahead:
                 self._may_go_on()
                 try:
@@ -146,6 +150,9 @@ class AttemptRun:
         memory, digest = self.slot.memory, self.claim.options.digest
         while batch:
             self._may_go_on()
+            batch = [readable for readable in batch if self._is_wanted(readable.image)]
+            if not batch:
+                return
             sizes = [readable.megapixels for readable in batch]
             with memory.reserve(model.spec, digest, sizes, len(batch)) as admission:
                 part, batch = batch[: admission.batch], batch[admission.batch :]
@@ -158,6 +165,9 @@ class AttemptRun:
                 raise AttemptFailed(Mishap("memory", needed(admission), batch=alone))
             if not memory.wait_until(partial(self._fits_now, model, batch[0])):
                 raise AttemptFailed(Mishap("memory", needed(admission), batch=alone, victim=True))
+
+    def _is_wanted(self, image: ImageRef) -> bool:
+        return self.lease.standing(self.claims.of(image.index)) == "held"
 
     def _fits_now(self, model: SavedModel, first: Readable) -> bool:
         self._may_go_on()
@@ -236,27 +246,32 @@ class AttemptRun:
             detections=detections,
             worker=self.worker,
             batch_size=batch_size,
-            attempts=self.claim.attempt,
+            attempts=self.claims.of(image.index).attempt,
             degraded={"scale": 1 / image.shrink} if image.shrink > 1 else None,
         )
         return image.index, result
 
     def _failure(self, image: ImageRef, failure: Failure) -> Indexed:
-        model, attempt = self.claim.options.model, self.claim.attempt
+        model, attempt = self.claim.options.model, self.claims.of(image.index).attempt
         return image.index, failed_result(image, failure, model=model, worker=self.worker, attempt=attempt)
 
     def _record(self, results: list[Indexed], run: BatchRun | None = None) -> None:
         if not results:
             return
-        claim = self.claim
-        recorded = patiently(lambda: self.slot.office.ledger.record(claim.job, claim.task, claim.attempt, results, run))
-        if recorded != "recorded":
-            self.lease.lost(claim, recorded)
-            return
-        self.failed += sum(not result.ok for _, result in results)
-        self.succeeded += sum(result.ok for _, result in results)
-        self.peak_bytes = max(self.peak_bytes, run.peak_bytes if run is not None else 0)
-        self.slot.memory.box.count(claim.options.model, len(results))
+        # The call counts once, with whoever comes first.
+        shares = [
+            Recording(claim, of_it, run if place == 0 else None)
+            for place, (claim, of_it) in enumerate(self.claims.by_claim(results))
+        ]
+        recorded = patiently(lambda: self.slot.office.ledger.record_all(shares))
+        self.tally.peak_bytes = max(self.tally.peak_bytes, run.peak_bytes if run is not None else 0)
+        for share, answer in zip(shares, recorded, strict=True):
+            if answer == "recorded":
+                self.tally.add(share.claim, share.results)
+                self.slot.memory.box.count(share.claim.options.model, len(share.results))
+        for share, answer in zip(shares, recorded, strict=True):
+            if answer != "recorded":
+                self.lease.lost(share.claim, answer)
 
 
 def _mishap(error: Exception, batch: Sequence[int] = (), stage: Stage = "run") -> Mishap:

@@ -1,13 +1,13 @@
 """The detect task: the order of steps, each of which stands elsewhere.
 
-read the doorbell → claim in the ledger → run the attempt → close it, and ring again for what is put back
+read the doorbell → claim in the ledger, and what may go along → run the attempt → close it, and ring again for what is
+put back
 """
 
 import logging
 import time
-from dataclasses import replace
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import redis
 from celery import Task
@@ -16,16 +16,22 @@ from celery.utils.log import get_logger
 
 from contract import tracing
 from contract.errors import MessageError
-from contract.ledger import Attempt, Claim, PutBack, TaskRecord
+from contract.ledger import Claim
 from contract.logs import tell
 from contract.messages import DETECT_TASK, DetectMessage, read_message
 from workers.celery_app import app
-from workers.closing import hand_back, settle
+from workers.closing import Settled
+from workers.ends import about, end_each, tell_begun
+from workers.findings import findings
 from workers.ladder import Mishap
 from workers.lease import LeaseKeeper, LeaseLost
 from workers.patience import patiently
 from workers.slot import Slot, this_slot
+from workers.together import Claims
 from workers.verdict import describe_error, verdict_of
+
+if TYPE_CHECKING:
+    from workers.attempt import AttemptRun
 
 logger = get_logger(__name__)
 
@@ -64,8 +70,9 @@ def detect(self: Task, *args: Any, **fields: Any) -> Summary:
             **of,
         )
         return {"answer": claim}  # a late or doubled doorbell
-    tracing.note(**_about(claim, hostname), images=len(claim.images))
-    return _work(self, slot, claim, hostname)
+    claims = Claims(claim, _companions(slot, claim, hostname))
+    tracing.note(**about(claim, hostname), images=len(claim.images), companions=len(claims.companions) or None)
+    return _work(self, slot, claims, hostname)
 
 
 def _count(slot: Slot, task_id: str, error: MessageError) -> None:
@@ -82,82 +89,61 @@ def _read(args: tuple[Any, ...], fields: dict[str, Any]) -> DetectMessage:
     return read_message(DetectMessage, fields)
 
 
-def _work(task: Task, slot: Slot, claim: Claim, worker: str) -> Summary:
-    # OpenCV, TensorFlow: only where work is done.
-    from workers.attempt import AttemptFailed, AttemptRun, ModelAway, WorkerLeaves
+def _companions(slot: Slot, first: Claim, worker: str) -> Sequence[Claim]:
+    """Small tasks to share the batch. None where the first attempt is the last: what fails together is tried again."""
+    if slot.settings.attempts_max == 1:
+        return ()
+    slots = findings().capability.slots
+    return patiently(lambda: slot.office.ledger.claim_together(first, worker, slots))
 
-    _tell_begun(claim, worker)
+
+def _work(task: Task, slot: Slot, claims: Claims, worker: str) -> Summary:
+    from workers.attempt import AttemptRun  # OpenCV, TensorFlow: only where work is done.
+
+    for claim in claims.all:
+        tell_begun(claim, worker)
     begun_s = time.monotonic()
-    with LeaseKeeper(slot.lease_ledger, [claim], slot.settings) as lease:
-        attempt = AttemptRun(slot, claim, lease, worker)
-        try:
-            attempt.run()
-        except LeaseLost as lost:
-            text = "task %s attempt %d stops: %s"
-            of = _about(claim, worker)
-            tell(logger, logging.WARNING, "attempt_stopped", text, claim.task, claim.attempt, lost.standing, **of)
-            return _summary(lost.standing, attempt)
-        except WorkerLeaves:
-            return _hand_back(slot, claim, worker, attempt, "the worker is leaving")
-        except ModelAway as away:
-            if claim.attempt < slot.settings.attempts_max:
-                return _hand_back(slot, claim, worker, attempt, str(away))
-            return _put_back(task, slot, claim, worker, Mishap("model", str(away), stage="load"))
-        except AttemptFailed as failed:
-            return _put_back(task, slot, claim, worker, failed.mishap)
-        except redis.RedisError:
-            raise  # nothing can be said to the ledger; the lease will
-        except Exception as error:  # Celery stops the whole worker for a MemoryError that leaves a task
-            logger.exception("task %s attempt %d failed in an unforeseen way", claim.task, claim.attempt)
-            return _put_back(task, slot, claim, worker, Mishap(verdict_of(error), describe_error(error)))
-    patiently(lambda: _close_done(slot, claim, worker, attempt.peak_bytes or None))
-    _tell_done(claim, worker, attempt, time.monotonic() - begun_s)
-    return _summary("done", attempt)
+    with LeaseKeeper(slot.lease_ledger, claims.all, slot.settings) as lease:
+        run = AttemptRun(slot, claims, lease, worker)
+        how = _run(run)
+        if isinstance(how, Mishap):
+            tracing.note(how.detail, verdict=how.verdict)
+        ends = end_each(slot, claims, lease, run.tally, worker, how, time.monotonic() - begun_s)
+    # Celery asked for the first only; the others' own doorbells are answered `together`.
+    end = ends[claims.first.task]
+    if isinstance(end, Settled):
+        return _settled(task, end)
+    succeeded, failed = run.tally.of(claims.first)
+    tracing.note(answer=end, succeeded=succeeded, failed=failed)
+    return {"answer": end, "succeeded": succeeded, "failed": failed, **_company(claims)}
 
 
-def _about(claim: Claim, worker: str) -> dict[str, Any]:
-    of_job = {"job": claim.job, "task": claim.task, "attempt": claim.attempt, "model": claim.options.model}
-    return {**of_job, "queue": claim.queue, "batch_size": claim.batch_size, "worker": worker}
+def _run(run: "AttemptRun") -> Mishap | str | None:
+    """How it ended: in a mishap, with a reason to hand back what is left, or, None, with nothing that is left to do."""
+    from workers.attempt import AttemptFailed, ModelAway, WorkerLeaves
+
+    first = run.claims.first
+    try:
+        run.run()
+    except LeaseLost:
+        return None
+    except WorkerLeaves:
+        return "the worker is leaving"
+    except ModelAway as away:
+        if first.attempt < run.slot.settings.attempts_max:
+            return str(away)
+        return Mishap("model", str(away), stage="load")
+    except AttemptFailed as failed:
+        return failed.mishap
+    except redis.RedisError:
+        raise  # nothing can be said to the ledger; the lease will
+    except Exception as error:  # Celery stops the whole worker for a MemoryError that leaves a task
+        logger.exception("task %s attempt %d failed in an unforeseen way", first.task, first.attempt)
+        return Mishap(verdict_of(error), describe_error(error))
+    return None
 
 
-def _tell_begun(claim: Claim, worker: str) -> None:
-    text, images = "task %s attempt %d begins: %d images for %s, batch %d", len(claim.images)
-    args = (claim.task, claim.attempt, images, claim.options.model, claim.batch_size)
-    tell(logger, logging.INFO, "attempt_begun", text, *args, images=images, **_about(claim, worker))
-
-
-def _tell_done(claim: Claim, worker: str, attempt: Any, took_s: float) -> None:
-    text = "task %s attempt %d done: %d succeeded, %d failed in %.1f s"
-    args = (claim.task, claim.attempt, attempt.succeeded, attempt.failed, took_s)
-    counts = {"succeeded": attempt.succeeded, "failed": attempt.failed, "took_s": round(took_s, 3)}
-    tell(logger, logging.INFO, "attempt_done", text, *args, **counts, **_about(claim, worker))
-
-
-def _hand_back(slot: Slot, claim: Claim, worker: str, attempt: Any, why: str) -> Summary:
-    closed = patiently(lambda: hand_back(slot.office, _record_of(claim, worker), why))
-    return _summary("done" if closed == "done" else "handed back", attempt)
-
-
-def _summary(answer: str, attempt: Any) -> Summary:
-    tracing.note(answer=answer, succeeded=attempt.succeeded, failed=attempt.failed)
-    return {"answer": answer, "succeeded": attempt.succeeded, "failed": attempt.failed}
-
-
-def _close_done(slot: Slot, claim: Claim, worker: str, peak_bytes: int | None) -> None:
-    record = Attempt(
-        attempt=claim.attempt,
-        worker=worker,
-        batch_size=claim.batch_size,
-        ended=datetime.now(UTC),
-        peak_bytes=peak_bytes,
-    )
-    slot.office.ledger.close(claim.job, claim.task, record, PutBack(claim.queue, claim.batch_size))
-
-
-def _put_back(task: Task, slot: Slot, claim: Claim, worker: str, mishap: Mishap) -> Summary:
-    tracing.note(mishap.detail, verdict=mishap.verdict)
-    seen = replace(mishap, peak_bytes=slot.memory.peak_bytes)
-    settled = patiently(lambda: settle(slot.office, _record_of(claim, worker), seen))
+def _settled(task: Task, settled: Settled) -> Summary:
     tracing.note(step=settled.then.step)
     if not settled.put_back:
         return {"answer": settled.then.step, "why": settled.text}
@@ -165,14 +151,5 @@ def _put_back(task: Task, slot: Slot, claim: Claim, worker: str, mishap: Mishap)
     raise Ignore
 
 
-def _record_of(claim: Claim, worker: str) -> TaskRecord:
-    return TaskRecord(
-        job=claim.job,
-        task=claim.task,
-        state="running",
-        queue=claim.queue,
-        batch_size=claim.batch_size,
-        attempt=claim.attempt,
-        worker=worker,
-        options=claim.options,
-    )
+def _company(claims: Claims) -> Summary:
+    return {"tasks_together": len(claims.all)} if claims.shared else {}

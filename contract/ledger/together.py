@@ -30,10 +30,11 @@ class Recording:
 
 
 class Together(Attempts):
-    def claim_together(self, first: Claim, worker: str) -> tuple[Claim, ...]:
+    def claim_together(self, first: Claim, worker: str, slots: int = 1) -> tuple[Claim, ...]:
         """Small tasks that wait on the queue of `first` and may share its batch, each with a lease of its own.
 
-        `lua/claim_together.lua` says which. Neither `first` nor any of them was attempted before: what failed once
+        `lua/claim_together.lua` says which. Of a worker of several `slots` each takes its share of what waits, or one
+        would work and the others stand idle. Neither `first` nor any of them was attempted before: what failed once
         runs alone, and is judged alone.
         """
         room = first.batch_size - len(first.images)
@@ -47,6 +48,7 @@ class Together(Attempts):
             [
                 *(first.task, first.attempt, worker, self._lease_ms, self._lifetime_ms, self._shared_lifetime_ms),
                 *(uuid.uuid4().hex, keys.job("%s"), keys.task("%s"), VERSION, room, COMPANIONS_MAX, _LOOKED_AT),
+                slots,
             ],
         )
         return tuple(

@@ -193,6 +193,15 @@ def test_no_more_tasks_than_a_slot_can_answer_for(ledger):
     assert taken(ledger, claim(ledger, "n00")) == [f"n{number:02}" for number in range(1, COMPANIONS_MAX + 1)]
 
 
+@pytest.mark.parametrize(("slots", "count"), [(1, 7), (2, 3), (3, 2), (8, 0), (20, 0)])
+def test_the_slots_of_a_worker_share_what_waits(ledger, slots, count):
+    # Given eight tasks that one batch would hold
+    for number in range(8):
+        add(ledger, f"n{number}")
+
+    assert len(ledger.claim_together(claim(ledger, "n0"), WORKER, slots)) == count
+
+
 def test_what_stands_far_behind_is_not_looked_for(ledger):
     # Given one of the same kind behind a hundred of another one
     ledger.create_job("many", options(min_score=0.9), QUEUE)

@@ -15,7 +15,8 @@
 -- ARGV     1 the first, 2 its attempt, 3 worker, 4 lease in ms, 5 lifetime in ms, 6 lifetime of shared keys in ms,
 --          7 a token of this call: sent again because the answer was lost, it is given the same answer,
 --          8 and 9 how the keys of a job and of a task are spelled, with %s for the id, 10 the version that the slot
---          reads, 11 how many images there is room for, 12 how many tasks may be taken, 13 how many are looked at
+--          reads, 11 how many images there is room for, 12 how many tasks may be taken, 13 how many are looked at,
+--          14 how many slots the worker has: as long as there is work for all, they share what waits
 -- Returns  {task, job, attempt, index, ImageRef JSON, …} of each task taken; none where the first is not running, or
 --          was attempted before.
 local first = redis.call('HMGET', KEYS[4], 'state', 'attempt', 'queue', 'batch_size', 'companions')
@@ -43,9 +44,11 @@ if first[2] ~= '1' or redis.call('EXISTS', KEYS[5]) == 1 then return {} end
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 local room = tonumber(ARGV[11])
+local share = math.ceil((redis.call('ZCARD', KEYS[1]) + 1) / ARGV[14]) - 1
+local most = math.min(tonumber(ARGV[12]), share)
 local companions = ARGV[7]
 for _, id in ipairs(redis.call('ZRANGE', KEYS[1], 0, ARGV[13] - 1)) do
-  if room < 1 or #taken == tonumber(ARGV[12]) then break end
+  if room < 1 or #taken >= most then break end
   local task = string.format(ARGV[9], id)
   local known = redis.call('HMGET', task, 'job', 'state', 'attempt', 'queue', 'batch_size')
   if known[2] == 'queued' and known[3] == '0' and known[4] == first[3] and known[5] == first[4] then

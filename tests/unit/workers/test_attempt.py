@@ -24,6 +24,7 @@ from workers.images.errors import ImageError
 from workers.images.kept import KeptBytes
 from workers.lease import LeaseLost
 from workers.memory.admission import Admission
+from workers.together import Claims
 
 FOUND = SimpleNamespace(
     boxes=np.array([[0.0, 0.0, 0.5, 0.5]], np.float32), scores=np.array([0.9], np.float32), class_ids=np.array([1])
@@ -38,26 +39,34 @@ class ToldLedger:
         self.results, self.runs = {}, []
         self.answer = "recorded"
 
-    def record(self, _job, _task, _attempt, results, run=None):
-        self.runs += [] if run is None else [run]
-        if self.answer == "recorded":
-            assert not self.results.keys() & dict(results).keys(), "an image was recorded twice"
-            self.results.update(results)
-        return self.answer
+    def record_all(self, recordings):
+        for each in recordings:
+            self.runs += [] if each.run is None else [each.run]
+            results = dict(each.results)
+            if self.answer == "recorded":
+                assert not self.results.keys() & results.keys(), "an image was recorded twice"
+                self.results.update(results)
+        return [self.answer] * len(recordings)
 
 
 class ToldLease:
     def __init__(self):
         self.checks = 0
         self.lost_at_check = 0
+        self.gone = set()
 
     def check(self):
         self.checks += 1
         if self.checks == self.lost_at_check:
             raise LeaseLost("cancelled")
 
-    def lost(self, _claim, standing):
-        raise LeaseLost(standing)
+    def standing(self, claim):
+        return "cancelled" if claim.task in self.gone else "held"
+
+    def lost(self, claim, standing):
+        self.gone.add(claim.task)
+        if len(self.gone) == 3 or claim.task == "task":
+            raise LeaseLost(standing)
 
 
 class Model:
@@ -98,7 +107,7 @@ class ToldMemory:
         self.images += images
 
     @contextmanager
-    def attempt(self, _claim):
+    def attempt(self, _claim, _companions):
         yield
 
     def room_for(self, _spec):
@@ -149,7 +158,7 @@ def run(tmp_path):
     for image in images:
         put(image, first=image.index)
     claim = Claim("job", "task", 2, "detect.any.1g", 4, options(), images)
-    return AttemptRun(slot, claim, lease, "w@yard")
+    return AttemptRun(slot, Claims(claim), lease, "w@yard")
 
 
 def put(image, *, first=0, data=None, width=24, height=16):
@@ -172,7 +181,7 @@ def test_every_image_gets_its_result_in_batches_as_large_as_asked(run):
 
     assert model_of(run).calls == [(4, 16, 24, 3), (4, 16, 24, 3)]
     assert sorted(run.slot.office.ledger.results) == list(range(8))
-    assert (run.succeeded, run.failed) == (8, 0)
+    assert run.tally.of(run.claim) == (8, 0)
     assert run.slot.memory.images == 8
     runs = run.slot.office.ledger.runs
     assert [call.images for call in runs] == [4, 4]
@@ -186,7 +195,7 @@ def test_every_image_gets_its_result_in_batches_as_large_as_asked(run):
 @pytest.mark.parametrize(("exact", "decoded"), [(False, (1, 480, 640, 3)), (True, (1, 1920, 2560, 3))])
 def test_a_photograph_is_decoded_as_coarsely_as_the_model_does_not_see_unless_asked_for_exactly(run, exact, decoded):
     run.slot.models.get("", "").spec = spec(signature={"resizes_to_px": 160})
-    run.claim = replace(run.claim, images=run.claim.images[:1], options=options(exact=exact))
+    run.claims = Claims(replace(run.claim, images=run.claim.images[:1], options=options(exact=exact)))
     put(run.claim.images[0], data=encode(scene(2560, 1920), "JPEG"))
 
     run.run()
@@ -210,7 +219,7 @@ def test_a_model_of_single_images_is_called_from_several_threads_with_images_of_
 
     assert sorted(model.calls) == [(1, 16, 24, 3)] * 7 + [(1, 16, 30, 3)]
     assert run.slot.memory.fitted_batches == [4, 4]
-    assert (run.succeeded, run.slot.office.ledger.results[1].width) == (8, 30)
+    assert (run.tally.of(run.claim)[0], run.slot.office.ledger.results[1].width) == (8, 30)
 
 
 def test_memory_that_is_short_in_one_of_several_calls_is_about_the_whole_batch(run):
@@ -238,7 +247,7 @@ def test_bad_images_fail_alone_whether_header_or_pixels_tell(run):
     run.run()
 
     assert codes(run) == {1: "image_not_an_image", 5: "image_unreadable"}
-    assert (run.succeeded, run.failed) == (6, 2)
+    assert run.tally.of(run.claim) == (6, 2)
 
 
 def test_a_task_of_bad_images_only_needs_no_model(run):
@@ -267,7 +276,7 @@ def test_an_image_for_which_the_model_says_nan_fails_alone(run):
     run.run()
 
     assert codes(run) == {6: "model_failed"}
-    assert (run.succeeded, run.failed) == (7, 1)
+    assert run.tally.of(run.claim) == (7, 1)
 
 
 def test_memory_that_is_short_for_a_batch_ends_the_attempt_with_what_was_done_recorded(run):
@@ -283,7 +292,7 @@ def test_memory_that_is_short_for_a_batch_ends_the_attempt_with_what_was_done_re
 
 
 def test_memory_that_is_short_for_one_image_is_about_that_image_alone(run):
-    run.claim = Claim("job", "task", 2, "detect.any.1g", 1, options(), run.claim.images)
+    run.claims = Claims(Claim("job", "task", 2, "detect.any.1g", 1, options(), run.claim.images))
     model_of(run).fits = 0
 
     with pytest.raises(AttemptFailed) as failed:
@@ -346,7 +355,7 @@ def test_a_model_that_others_leave_no_room_for_just_now_is_waited_for(run):
 
     run.run()
 
-    assert run.succeeded == 8
+    assert run.tally.of(run.claim)[0] == 8
 
 
 def test_a_model_that_others_leave_no_room_for_is_put_back_as_their_victim(run):
@@ -370,7 +379,7 @@ def test_a_worker_that_leaves_does_not_wait_for_room(run):
 
 def test_images_under_suspicion_come_last_and_in_batches_no_larger_than_their_cap(run):
     capped = [image.model_copy(update={"batch_cap": 2}) for image in run.claim.images[:3]]
-    run.claim = Claim("job", "task", 2, "detect.any.1g", 4, options(), (*capped, *run.claim.images[3:]))
+    run.claims = Claims(Claim("job", "task", 2, "detect.any.1g", 4, options(), (*capped, *run.claim.images[3:])))
 
     run.run()
 
@@ -380,7 +389,7 @@ def test_images_under_suspicion_come_last_and_in_batches_no_larger_than_their_ca
 
 def test_an_image_that_is_made_coarser_keeps_its_own_size_in_the_result(run):
     half = run.claim.images[0].model_copy(update={"shrink": 2})
-    run.claim = Claim("job", "task", 2, "detect.any.1g", 4, options(), (half,))
+    run.claims = Claims(Claim("job", "task", 2, "detect.any.1g", 4, options(), (half,)))
 
     run.run()
 
@@ -495,7 +504,7 @@ def test_a_ledger_that_says_no_ends_the_attempt(run, answer):
 
     assert lost.value.standing == answer
     assert len(model_of(run).calls) == 1
-    assert run.succeeded == 0
+    assert run.tally.of(run.claim)[0] == 0
 
 
 def test_a_lost_lease_is_noticed_between_batches(run):
@@ -530,7 +539,7 @@ def test_a_small_file_is_read_once_and_a_large_one_again_when_its_turn_has_come(
 
     run.run()
 
-    assert run.succeeded == 8
+    assert run.tally.of(run.claim)[0] == 8
     assert [read.count(image.uri) for image in (small, large)] == [1, 2]
 
 
@@ -540,7 +549,7 @@ def fetched(run, monkeypatch):
     first, *others = run.claim.images
     answers = [Path(first.uri).read_bytes()]
     remote = first.model_copy(update={"uri": "https://plates.test/0.png"})
-    run.claim = replace(run.claim, images=(remote, *others))
+    run.claims = Claims(replace(run.claim, images=(remote, *others)))
     real = claimed.read_image
     answers_given = []
 
@@ -558,7 +567,7 @@ def test_a_remote_image_is_fetched_once(run, fetched):
     run.run()
 
     assert len(fetched.given) == 1
-    assert (run.succeeded, run.failed) == (8, 0)
+    assert run.tally.of(run.claim) == (8, 0)
 
 
 def test_without_room_to_keep_it_a_remote_image_is_fetched_again(run, fetched):
@@ -567,7 +576,7 @@ def test_without_room_to_keep_it_a_remote_image_is_fetched_again(run, fetched):
     run.run()
 
     assert len(fetched.given) == 2
-    assert (run.succeeded, run.failed) == (8, 0)
+    assert run.tally.of(run.claim) == (8, 0)
 
 
 def test_a_host_that_then_sends_another_image_gets_it_refused_before_it_is_decoded(run, fetched):
@@ -578,7 +587,7 @@ def test_a_host_that_then_sends_another_image_gets_it_refused_before_it_is_decod
     run.run()
 
     assert codes(run) == {0: "image_unreadable"}
-    assert run.succeeded == 7
+    assert run.tally.of(run.claim)[0] == 7
 
 
 @pytest.mark.usefixtures("fetched")
@@ -595,3 +604,98 @@ def test_an_image_whose_host_is_silent_is_recorded_at_once_and_may_be_put_back(r
         run.run()
 
     assert run.slot.office.ledger.results[0].dead
+
+
+# Several claims
+
+
+@pytest.fixture
+def shared(run):
+    """The same run of three tasks with two, one and three images of index 0, 1, …; batch 4."""
+
+    def claim(name, *images):
+        renumbered = [image.model_copy(update={"index": index}) for index, image in enumerate(images)]
+        return Claim(f"job-{name}", name, 1, "detect.any.1g", 4, options(), tuple(renumbered))
+
+    images = run.claim.images
+    run.claims = Claims(claim("a", *images[:2]), [claim("b", images[2]), claim("c", *images[3:6])])
+    run.slot.office.ledger = SharedLedger()
+    return run
+
+
+class SharedLedger:
+    """Keeps (index, image, ok) by task; answers `recorded` unless told otherwise of a task."""
+
+    def __init__(self):
+        self.recorded, self.told, self.runs = {}, {}, []
+
+    def record_all(self, recordings):
+        self.runs.append([each.run.images for each in recordings if each.run is not None])
+        for each in recordings:
+            if each.claim.task not in self.told:
+                rows = [(index, result.image, result.ok, result.attempts) for index, result in each.results]
+                self.recorded.setdefault(each.claim.task, []).extend(rows)
+        return [self.told.get(each.claim.task, "recorded") for each in recordings]
+
+
+def test_images_of_several_tasks_share_a_call_and_each_result_goes_to_its_own(shared):
+    shared.run()
+
+    assert model_of(shared).calls == [(4, 16, 24, 3), (2, 16, 24, 3)]
+    assert shared.slot.office.ledger.recorded == {
+        "a": [(0, "0.png", True, 1), (1, "1.png", True, 1)],
+        "b": [(0, "2.png", True, 1)],
+        "c": [(0, "3.png", True, 1), (1, "4.png", True, 1), (2, "5.png", True, 1)],
+    }
+    # And a call counts once, though two or three tasks have of it
+    assert shared.slot.office.ledger.runs == [[4], [2]]
+    assert [shared.tally.of(claim) for claim in shared.claims.all] == [(2, 0), (1, 0), (3, 0)]
+    assert shared.slot.memory.images == 6
+
+
+def test_a_bad_image_fails_in_its_own_task(shared):
+    put(shared.claims.companions[0].images[0], data=b"no image")
+    put(shared.claims.companions[1].images[1], first=POISON)
+
+    shared.run()
+
+    assert [shared.tally.of(claim) for claim in shared.claims.all] == [(2, 0), (0, 1), (2, 1)]
+    assert [row for row in shared.slot.office.ledger.recorded["c"] if not row[2]] == [(1, "4.png", False, 1)]
+
+
+def test_a_task_that_is_cancelled_on_the_way_drops_out_alone(shared):
+    # Given one whose cancelling is heard when the first batch is recorded
+    shared.slot.office.ledger.told["c"] = "cancelled"
+
+    shared.run()
+
+    # Then its other images are not looked at any more
+    assert [shape[0] for shape in model_of(shared).calls] == [4]
+    assert shared.slot.office.ledger.recorded.keys() == {"a", "b"}
+    assert shared.tally.of(shared.claims.companions[1]) == (0, 0)
+
+
+def test_a_task_that_is_cancelled_before_its_batch_is_not_run(shared):
+    shared.lease.gone.add("a")
+
+    shared.run()
+
+    assert sum(shape[0] for shape in model_of(shared).calls) == 4
+    assert shared.slot.office.ledger.recorded.keys() == {"b", "c"}
+
+
+def test_a_run_of_which_nothing_is_wanted_any_more_ends(shared):
+    shared.slot.office.ledger.told = dict.fromkeys("abc", "cancelled")
+    model_of(shared).fits = 1000
+
+    with pytest.raises(LeaseLost):
+        shared.run()
+
+
+def test_memory_that_is_short_is_about_the_numbers_of_the_run(shared):
+    model_of(shared).fits = 3
+
+    with pytest.raises(AttemptFailed) as failed:
+        shared.run()
+
+    assert failed.value.mishap.batch == {0, 1, 2, 3}

@@ -1,5 +1,6 @@
 """The detect task's steps with a ledger that does as it is told. With real slots: tests/integration/workers."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -15,6 +16,7 @@ from workers.closing import Office
 from workers.detect import _read, _work
 from workers.ladder import Mishap
 from workers.lease import LeaseLost
+from workers.together import Claims
 
 MESSAGE = DetectMessage(job="job", task="task", model="defects-small@1", batch_size=8)
 IMAGES = tuple(ImageRef(index=n, name=f"{n}.jpg", uri=f"/images/{n}.jpg") for n in range(3))
@@ -23,15 +25,19 @@ IMAGES = tuple(ImageRef(index=n, name=f"{n}.jpg", uri=f"/images/{n}.jpg") for n 
 class ToldLedger:
     def __init__(self):
         self.closed_as = "queued"
-        self.recorded, self.closed = [], []
+        self.recorded, self.closed, self.ended = [], [], []
 
     def record(self, _job, _task, _attempt, results):
         self.recorded += results
         return "recorded"
 
-    def close(self, _job, _task, attempt, back, _killed_by=None):
+    def close(self, _job, task, attempt, back, _killed_by=None):
+        self.ended.append((task, attempt.outcome))
         self.closed.append((attempt, back))
         return self.closed_as
+
+    def close_all(self, ended):
+        return [self.close(claim.job, claim.task, attempt, back) for claim, attempt, back in ended]
 
     def images_left(self, _task):
         return list(IMAGES)
@@ -43,7 +49,7 @@ class ToldLedger:
 @pytest.fixture
 def work(monkeypatch):
     """Runs one claim of batch 8 whose attempt does what it is told; remembers what became of it."""
-    world = SimpleNamespace(ledger=ToldLedger(), rung=[], events=[], learned=[], fleet=[])
+    world = SimpleNamespace(ledger=ToldLedger(), rung=[], events=[], learned=[], fleet=[], gone=())
     registry = SimpleNamespace(model=lambda _ref: spec(), adverts=lambda: world.fleet)
     learned = SimpleNamespace(failed=lambda _digest, kind, images: world.learned.append((kind, images)))
     settings = load_settings(attempts_max=5)
@@ -60,14 +66,19 @@ def work(monkeypatch):
         closing, "ring", lambda _app, message, queue, retries, **_told: world.rung.append((message, queue, retries))
     )
 
-    def run(told, attempt=1, **more):
-        def does(_self):
+    def run(told, attempt=1, together=(), **more):
+        def does(self):
+            if isinstance(told, LeaseLost):
+                self.lease.lost(self.claim, told.standing)
+            for gone in world.gone:
+                self.lease.lost(next(each for each in self.claims.all if each.task == gone), "cancelled")
             if told is not None:
                 raise told
 
         monkeypatch.setattr(AttemptRun, "run", does)
         claim = Claim("job", "task", attempt, "detect.any.1g", 8, options(**more), IMAGES)
-        world.answer = _work(task, slot, claim, "w@yard")
+        others = [replace(claim, job=f"job-{name}", task=name) for name in together]
+        world.answer = _work(task, slot, Claims(claim, others), "w@yard")
         return world
 
     world.run = run
@@ -231,3 +242,76 @@ def test_a_model_that_cannot_be_had_now_is_put_back_until_attempts_are_used_up(w
     work.run(ModelAway("defects-small@1: cannot be had"), attempt=5)
     assert [result.failure.code for _, result in work.ledger.recorded] == ["model_failed"] * 3
     assert "cannot be had" in work.ledger.recorded[0][1].failure.message
+
+
+# Several claims
+
+
+def test_a_shared_run_that_went_well_closes_each_of_its_tasks(work):
+    answer = work.run(None, together=("b", "c")).answer
+
+    assert answer == {"answer": "done", "succeeded": 0, "failed": 0, "tasks_together": 3}
+    assert work.ledger.ended == [("task", "done"), ("b", "done"), ("c", "done")]
+
+
+def test_a_mishap_among_images_of_several_puts_each_back_as_it_was_and_is_learned(work):
+    # Given 3 images in each task: 2 and 3 are of the first and the second
+    with pytest.raises(Ignore):
+        work.run(failed("memory", 2, 3), together=("b", "c"))
+
+    assert [task for task, _ in work.ledger.ended] == ["task", "b", "c"]
+    assert {outcome for _, outcome in work.ledger.ended} == {"put back unchanged: it ran together with others"}
+    assert all(back.changed == () and back.moved is None for _, back in work.ledger.closed)
+    assert {message.task for message, _, _ in work.rung} == {"task", "b", "c"}
+    assert set(work.learned) == {("1024m", 2)}
+
+
+def test_a_mishap_among_images_of_one_is_held_against_that_one_only(work):
+    with pytest.raises(Ignore):
+        work.run(failed("memory", 3, 5), together=("b",))
+
+    assert work.ledger.ended == [
+        ("task", "put back unchanged: it ran together with others"),
+        ("b", "batch 2 → 1"),
+    ]
+    [_, (_, back)] = work.ledger.closed
+    assert [(image.index, image.batch_cap) for image in back.changed] == [(0, 1), (2, 1)]
+
+
+def test_a_model_that_is_broken_is_so_for_all(work):
+    work.ledger.closed_as = "done"
+
+    work.run(failed("model", stage="load"), together=("b",))
+
+    assert len(work.ledger.recorded) == 6
+    assert work.answer["answer"] == "dead"
+
+
+def test_a_surprise_is_held_against_nobody_who_ran_together(work):
+    with pytest.raises(Ignore):
+        work.run(KeyError("detection_boxes"), together=("b",))
+
+    assert work.ledger.recorded == []
+    assert {outcome for _, outcome in work.ledger.ended} == {"put back unchanged: it ran together with others"}
+
+
+@pytest.mark.parametrize("told", [None, WorkerLeaves(), failed("timeout")])
+def test_one_that_was_lost_on_the_way_is_not_closed_with_the_others(work, told):
+    work.gone = ("task",)
+
+    work.run(told, together=("b",))
+
+    assert [task for task, _ in work.ledger.ended] == ["b"]
+    assert work.answer["answer"] == "cancelled"
+
+
+@pytest.mark.parametrize(("attempts_max", "asked"), [(20, [("first", "w@yard", 3)]), (1, [])])
+def test_who_has_one_attempt_only_runs_alone(monkeypatch, attempts_max, asked):
+    told = []
+    ledger = SimpleNamespace(claim_together=lambda *given: told.append(given) or ())
+    slot = SimpleNamespace(settings=load_settings(attempts_max=attempts_max), office=SimpleNamespace(ledger=ledger))
+    monkeypatch.setattr(detect, "findings", lambda: SimpleNamespace(capability=SimpleNamespace(slots=3)))
+
+    assert detect._companions(slot, "first", "w@yard") == ()
+
+    assert told == asked
