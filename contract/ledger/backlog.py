@@ -65,6 +65,8 @@ class Seen:
     stands_for: float = 1.0
     #: None for one that waits.
     worker: str | None = None
+    #: The task that a slot claimed first, of those that it runs together.
+    run: str = ""
 
 
 class Backlogs(LedgerBase):
@@ -87,7 +89,7 @@ class Backlogs(LedgerBase):
             models=work_by((model_of[task.job], task) for task in known),
             parts=work_by(((task.queue, model_of[task.job]), task) for task in known),
             oldest_s=oldest_s,
-            slots_busy=Counter(task.worker for task in seen if task.worker is not None) if all_seen else None,
+            slots_busy=_slots_busy(seen) if all_seen else None,
             estimated=not all_seen or len(waiting) < sum(depths.values()),
             now_s=now_s,
         )
@@ -147,7 +149,7 @@ def _look(
     for _, task in waiting:
         pipe.hget(keys.task(task), "job").hlen(keys.task_images(task))
     for task in running:
-        pipe.hmget(keys.task(task), "queue", "job", "worker").hlen(keys.task_images(task))
+        pipe.hmget(keys.task(task), "queue", "job", "worker", "together_with").hlen(keys.task_images(task))
     answers = pipe.execute()
     pairs = [*zip(answers[::2], answers[1::2], strict=True)]
     looked_at = Counter(queue for queue, _ in waiting)
@@ -156,10 +158,15 @@ def _look(
         for (queue, _), (job, images) in zip(waiting, pairs, strict=False)
         if job is not None  # its lifetime is over
     ]
-    for (queue, job, worker), images in pairs[len(waiting) :]:
+    stands_for = max(1.0, running_count / max(1, len(running)))
+    for task, ((queue, job, worker, first), images) in zip(running, pairs[len(waiting) :], strict=True):
         if queue is not None and job is not None:
-            seen.append(Seen(queue, job, images, max(1.0, running_count / len(running)), worker or ""))
+            seen.append(Seen(queue, job, images, stands_for, worker or "", first or task))
     return seen
+
+
+def _slots_busy(seen: Iterable[Seen]) -> Counter[str]:
+    return Counter(worker for worker, _ in {(task.worker, task.run) for task in seen} if worker is not None)
 
 
 def _models(pipe: Any, jobs: Sequence[str]) -> dict[str, str]:

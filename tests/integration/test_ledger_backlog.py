@@ -6,7 +6,7 @@ import pytest
 import redis
 
 from contract import keys
-from contract.ledger import Ledger, Work
+from contract.ledger import Claim, Ledger, Work
 from contract.ledger.backlog import RUNNING_MAX, Seen, places, work_by
 from tests.support.builders import image_refs, options
 from tests.support.ledger_calls import BIGGER, QUEUE
@@ -107,6 +107,21 @@ def test_a_task_whose_record_has_ended_is_passed_over(ledger: Ledger, redis_clie
 
     assert backlog.models["small@1"].images_waiting == 10
     assert backlog.slots_busy == {}
+
+
+@pytest.mark.integration
+def test_small_tasks_that_run_together_are_in_one_slot(ledger: Ledger) -> None:
+    submit(ledger, "job-a", QUEUE, model="small@1", tasks=3, images=1)
+    submit(ledger, "job-b", QUEUE, model="other@2", tasks=1, images=1)
+    first = ledger.claim("job-a", "job-a-0", "small@yard")
+    assert isinstance(first, Claim)
+    assert len(ledger.claim_together(first, "small@yard")) == 2
+    ledger.claim("job-b", "job-b-0", "small@yard")
+
+    backlog = ledger.backlog()
+
+    assert backlog.slots_busy == {"small@yard": 2}
+    assert backlog.queues[QUEUE] == Work(0, 0, 4, 4)
 
 
 @pytest.mark.integration
