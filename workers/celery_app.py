@@ -34,8 +34,12 @@ def celery_config() -> dict[str, Any]:
         settings = load_settings()
     except SettingsError as error:
         raise click.ClickException(str(error)) from None
+    shared = shared_celery_config(settings)
     return {
-        **shared_celery_config(settings),
+        **shared,
+        # Kombu would write down in Redis what a slot is about to take, to give it back an hour after a worker's death.
+        # The ledger rings again within seconds. What no slot has taken when a worker leaves goes back all the same.
+        "broker_transport_options": {**shared["broker_transport_options"], "ack_emulation": False},
         "worker_pool": "prefork",
         "worker_consumer": "workers.consumer:Consumer",
         # A message is acknowledged when a slot takes it: from then on the ledger's lease answers for the task.

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.lab.history import attempts, failures
+from tests.lab.history import attempts
 from tests.support.clocks import shifted_clock
 from tests.support.wait import wait_until
 from tests.support.worker_process import ROOT, environment
@@ -60,30 +60,6 @@ def test_workers_an_hour_apart_do_everything_once(yard):
         for worker in (ahead, behind, right):
             assert "without a doorbell" not in worker.log
             assert "no sign of life" not in worker.log
-
-
-def test_a_delivery_that_a_worker_ahead_takes_for_forgotten_is_answered_with_no(yard):
-    # Given a task under way, and kombu's record of a delivery of it that nobody has acknowledged yet, of just now
-    slow = yard.model("slow", call_s=0.5)
-    with yard.worker("right", *ONE_SLOT) as right:
-        job = yard.submit(slow, yard.plain_images(240), batch_size=1, task_images=240)
-        wait_until(job.results, 30, that="the slot is at work")
-        job.ring()
-        delivery = json.loads(yard.client.rpop(job.queue))
-        yard.client.hset("unacked", "tag", json.dumps([delivery, "", job.queue]))
-        yard.client.zadd("unacked_index", {"tag": datetime.now(UTC).timestamp()})
-
-        # When a worker comes whose clock is past kombu's `visibility_timeout` of an hour
-        with yard.worker("ahead", *ONE_SLOT, **shifted_clock(yard.directory, "+2h")) as ahead:
-            wait_until(lambda: "'answer': 'running'" in ahead.log, 60, that="it delivers it again, for nothing")
-
-            # Then the first goes on, alone
-            before = len(job.results())
-            wait_until(lambda: len(job.results()) > before + 2, 30, that="the first goes on")
-            job.ledger.cancel_job(job.name)
-            assert {result.worker for result in job.results().values()} == {right.node}
-            assert failures(job) == []
-            assert yard.client.hlen("unacked") == 0
 
 
 @pytest.mark.parametrize("shift", [AHEAD, BEHIND])
