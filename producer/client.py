@@ -8,6 +8,7 @@ queue's bell; then the seal. Those steps stand in `submitting`, what is decided 
 import itertools
 from collections.abc import Callable, Iterable, Sized
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -39,6 +40,7 @@ from producer.dead import letters_of
 from producer.drain import check_can_drain, check_spared, meant
 from producer.errors import InvalidArgument
 from producer.job import Job
+from producer.known import Known
 from producer.outage import PATIENCE, answering
 from producer.submitting import Submitting
 from producer.uploads import upload_bytes
@@ -72,6 +74,7 @@ class Client:
             ) from None
         self._ledger = Ledger(self._redis, self._settings)
         self._registry = Registry(self._redis, self._settings)
+        self._known = Known(self._registry)
         self._blobs = Blobs(self._binary_redis, self._settings)
         self._bells = bell_app(self._settings)
         self._patience = patience
@@ -148,14 +151,10 @@ class Client:
         min_score, wanted_batch, model = check_min_score(min_score), check_batch_size(batch_size), check_model(model)
         max_failure_rate = check_max_failure_rate(max_failure_rate)
         webhook = check_webhook(webhook, self._settings.webhook_policy)
-        with answering(self._settings):
-            spec = self._registry.model(model)
-            adverts = self._registry.adverts()
         count = len(given) if isinstance(given, Sized) else None
-        plan = plan_job(
-            spec,
-            adverts,
-            self._settings,
+        planned = partial(
+            plan_job,
+            settings=self._settings,
             images=count,
             min_score=min_score,
             batch_size=wanted_batch,
@@ -164,6 +163,8 @@ class Client:
             max_failure_rate=max_failure_rate,
             exact=exact,
         )
+        with answering(self._settings):
+            plan = self._known.decide(model, planned)
         refs = image_refs(given, self._settings.image_policy)
         chunks = map(self._steps.prolonged, plan.cut(refs, count))
         first = next(chunks, None)
@@ -171,7 +172,10 @@ class Client:
             raise InvalidArgument("images is empty: expected at least one image")
         # Of a generator nobody knows how long the next image takes to come: those that are there don't wait for it.
         at_once = max(1, _AT_ONCE_IMAGES // plan.task_images) if count is not None else 1
+        whole = count is not None and count <= at_once * plan.task_images and on_created is None
         with tracing.span("vedette.submit", model=plan.options.model, queue=plan.queue):
+            if whole:
+                return self._steps.submit_whole([first, *chunks], plan, webhook)
             return self._steps.submit(chunked(itertools.chain([first], chunks), at_once), plan, on_created, webhook)
 
     def job(self, job_id: str) -> Job:
@@ -221,6 +225,7 @@ class Client:
         """Takes `name@version` off the list. A worker that still has it in its store puts it back within a minute."""
         with answering(self._settings):
             self._registry.forget_model(model)
+        self._known.forget()
 
     def fleet(self) -> list[Advert]:
         """The workers that live now, with what they can do."""

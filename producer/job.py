@@ -144,6 +144,8 @@ class Job:
                 continue
             yield Update(fresh, status, cursor)
             if fresh:
+                if status.ended and not (status.failed or again_until) and given.count >= status.done:
+                    return  # nothing of it can be put back
                 pace.news()
                 continue
             if status.ended:

@@ -1,17 +1,20 @@
 """What a Client does to the ledger and to the bells, step by step: a job with its tasks, and dead letters put back.
 
-For each chunk of images a task in the ledger and a ring on the queue's bell, some chunks at once; then the seal. What a
-job is to be is decided before, in `contract.submission`.
+For each chunk of images a task in the ledger and a ring on the queue's bell, some chunks at once; then the seal. A
+small job that is all there goes into the ledger in one step. What a job is to be is decided before, in
+`contract.submission`.
 """
 
 import logging
 import secrets
+import time
 import uuid
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from celery import Celery
 
@@ -33,6 +36,15 @@ from producer.tasks import job_name
 Answered = TypeVar("Answered")
 
 logger = logging.getLogger(__name__)
+
+#: Redis cannot be restarted or fail over, and what was written be lost, within less.
+_HIDES_AN_OUTAGE_S: Final = 0.1
+
+
+@dataclass
+class _Submission:
+    #: So far.
+    images: int = 0
 
 
 class Submitting:
@@ -69,17 +81,44 @@ class Submitting:
         """
         with answering(self._settings):
             job_id = self._create(plan, webhook)
-        submitted = 0
-        try:
+        with self._cancelled_on_failure(job_id) as submission:
             if on_created is not None:
                 on_created(Job(job_id, self._ledger, self._settings, self._patience))
             for chunks in batches:
                 self._add(job_id, chunks, plan)
-                submitted += sum(map(len, chunks))
-            seal(self._ledger, job_id, submitted, self._settings, self._patience)
+                submission.images += sum(map(len, chunks))
+            seal(self._ledger, job_id, submission.images, self._settings, self._patience)
+        return self._submitted(job_id, submission.images, plan)
+
+    def submit_whole(self, chunks: Sequence[Sequence[ImageRef]], plan: Plan, webhook: str | None) -> Job:
+        """`submit` for a job whose images are all there and not many: in one step of the ledger's, and a ring for each
+        task. Of Redis that was reached a moment ago.
+        """
+        tasks, images = _tasks_of(chunks, plan), sum(map(len, chunks))
+        while True:
+            job_id = _new_name()
+            with self._cancelled_on_failure(job_id) as submission:
+                begun_s = time.monotonic()
+                create = partial(self._ledger.submit_job, job_id, plan.options, plan.queue, tasks, webhook)
+                try:
+                    self._patiently(create)
+                except JobClosed:  # the name is taken
+                    continue
+                submission.images = images
+                self._ring_all(job_id, tasks, plan)
+                if self._settings.sentinel is not None or time.monotonic() - begun_s > _HIDES_AN_OUTAGE_S:
+                    seal(self._ledger, job_id, images, self._settings, self._patience)
+            return self._submitted(job_id, images, plan)
+
+    @contextmanager
+    def _cancelled_on_failure(self, job_id: str) -> Iterator[_Submission]:
+        """Whatever goes wrong in the block, the job is cancelled, and the error tells what became of it."""
+        submission = _Submission()
+        try:
+            yield submission
         except RedisUnreachable as error:
             raise RedisUnreachable(
-                f"{error}\nRedis went away while job {job_id} was being submitted: {submitted} images were, "
+                f"{error}\nRedis went away while job {job_id} was being submitted: {submission.images} images were, "
                 f"and the job {self._fate(job_id)}. Submit it again."
             ) from error
         except NotReplicated as error:
@@ -90,15 +129,12 @@ class Submitting:
         except BaseException:  # an image that is none, the caller's generator, Ctrl-C: half a job helps nobody
             self._cancelled(job_id)
             raise
-        of: dict[str, Any] = {
-            "job": job_id,
-            "model": plan.options.model,
-            "queue": plan.queue,
-            "images": submitted,
-        }
+
+    def _submitted(self, job_id: str, images: int, plan: Plan) -> Job:
+        of: dict[str, Any] = {"job": job_id, "model": plan.options.model, "queue": plan.queue, "images": images}
         tracing.note(**of)
         text = "job %s: %d images for %s on %s"
-        tell(logger, logging.INFO, "job_submitted", text, job_id, submitted, plan.options.model, plan.queue, **of)
+        tell(logger, logging.INFO, "job_submitted", text, job_id, images, plan.options.model, plan.queue, **of)
         return Job(job_id, self._ledger, self._settings, self._patience)
 
     def put_back(self, job_id: str, letters: Sequence[DeadLetter], plan: Plan, *, stopped: bool) -> int:
@@ -111,7 +147,7 @@ class Submitting:
 
     def _create(self, plan: Plan, webhook: str | None) -> str:
         while True:
-            job_id = job_name(datetime.now(UTC), secrets.token_hex(4))
+            job_id = _new_name()
             with suppress(JobClosed):  # the name is taken
                 self._ledger.create_job(job_id, plan.options, plan.queue, webhook)
                 return job_id
@@ -120,11 +156,13 @@ class Submitting:
         """A task of each chunk: all in the ledger, then a ring for each. Whoever dies in between leaves tasks that the
         reconciler rings for.
         """
-        queue, batch_size = plan.queue, plan.options.batch_size
-        tasks = [NewTask(str(uuid.uuid4()), queue, batch_size, tuple(chunk)) for chunk in chunks]
+        tasks = _tasks_of(chunks, plan)
         self._patiently(partial(self._ledger.add_tasks, job_id, tasks))
+        self._ring_all(job_id, tasks, plan)
+
+    def _ring_all(self, job_id: str, tasks: Sequence[NewTask], plan: Plan) -> None:
         bells = [(plan.bell(job_id, new.task), len(new.images)) for new in tasks]
-        self._patiently(partial(ring_all, self._bells, bells, queue))
+        self._patiently(partial(ring_all, self._bells, bells, plan.queue))
 
     def _revive(self, job_id: str, chunk: Sequence[DeadLetter], plan: Plan) -> int:
         task, indexes = str(uuid.uuid4()), [letter.index for letter in chunk]
@@ -161,3 +199,11 @@ class Submitting:
         with suppress(VedetteError), answering(self._settings):
             return self._ledger.cancel_job(job_id)
         return None
+
+
+def _new_name() -> str:
+    return job_name(datetime.now(UTC), secrets.token_hex(4))
+
+
+def _tasks_of(chunks: Iterable[Sequence[ImageRef]], plan: Plan) -> list[NewTask]:
+    return [NewTask(str(uuid.uuid4()), plan.queue, plan.options.batch_size, tuple(chunk)) for chunk in chunks]

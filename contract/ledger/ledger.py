@@ -35,16 +35,38 @@ class Ledger(Backlogs, DeadLetters, Together, Waiting, Webhooks):
 
     def create_job(self, job: str, options: JobOptions, queue: str, webhook: str | None = None) -> None:
         """`webhook` has been judged (`contract.webhooks`); whoever delivers judges it again."""
-        rate = "" if options.max_failure_rate is None else options.max_failure_rate
-        created = self._scripts.create_job(
-            [keys.job(job)],
-            [
-                *(options.model_dump_json(), queue, self._lifetime_ms, rate, options.v),
-                *(webhook or "", keys.WEBHOOKS, job, WATCH_MS, self._shared_lifetime_ms),
-            ],
-        )
+        created = self._scripts.create_job([keys.job(job)], self._of_new_job(job, options, queue, webhook))
         if not created:
             raise JobClosed(f"job {job} exists already")
+
+    def submit_job(
+        self, job: str, options: JobOptions, queue: str, tasks: Sequence[NewTask], webhook: str | None = None
+    ) -> None:
+        """`create_job`, `add_tasks` and `seal_job` in one step, for a job all of whose images are known: some thousand
+        at most, for Redis does nothing else meanwhile. Asked again with the same tasks, it is the same job.
+
+        The tasks are for `queue`, in the batch size of `options`. Ring their bells afterwards.
+        """
+        payload = [self._of_new_job(job, options, queue, webhook), [options.batch_size]]
+        for new in tasks:
+            payload.append([new.task, len(new.images)])
+            payload.append([part for image in new.images for part in (image.index, stored(image))])
+        total = self._scripts.submit_job(
+            [
+                *(keys.job(job), keys.job_tasks(job), keys.bells(queue), keys.QUEUES),
+                *(key for new in tasks for key in (keys.task(new.task), keys.task_images(new.task))),
+            ],
+            [part for parts in payload for part in parts],
+        )
+        if total < 0:
+            raise JobClosed(f"job {job} exists already")
+
+    def _of_new_job(self, job: str, options: JobOptions, queue: str, webhook: str | None) -> list[Any]:
+        rate = "" if options.max_failure_rate is None else options.max_failure_rate
+        return [
+            *(options.model_dump_json(), queue, self._lifetime_ms, rate, options.v),
+            *(webhook or "", keys.WEBHOOKS, job, WATCH_MS, self._shared_lifetime_ms),
+        ]
 
     def add_task(self, job: str, task: str, queue: str, batch_size: int, images: Sequence[ImageRef]) -> None:
         """Adds a queued task; ring its bell afterwards. JobClosed when the job was cancelled or sealed meanwhile."""

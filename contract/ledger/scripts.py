@@ -13,9 +13,14 @@ class Scripts:
     def __init__(self, client: redis.Redis) -> None:
         self._redis = client
 
-    def _load(self, name: str) -> Script:
-        text = resources.files(__package__).joinpath("lua", f"{name}.lua").read_text(encoding="utf-8")
-        return self._redis.register_script(text)
+    def _load(self, name: str, *steps: str) -> Script:
+        """`steps` are other files, which this one calls as functions of KEYS and ARGV."""
+        functions = [f"local function {step}(KEYS, ARGV)\n{_text(step)}\nend\n" for step in steps]
+        return self._redis.register_script("".join(functions) + _text(name))
+
+    @cached_property
+    def submit_job(self) -> Script:
+        return self._load("submit_job", "create_job", "add_task", "seal_job")
 
     @cached_property
     def create_job(self) -> Script:
@@ -96,3 +101,7 @@ class Scripts:
     @cached_property
     def rung(self) -> Script:
         return self._load("rung")
+
+
+def _text(name: str) -> str:
+    return resources.files(__package__).joinpath("lua", f"{name}.lua").read_text(encoding="utf-8")

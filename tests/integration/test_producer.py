@@ -210,9 +210,19 @@ def test_an_image_that_is_none_cancels_the_job_begun(client: Client, redis_clien
     images: Any = [*many(), None]
 
     with pytest.raises(InvalidArgument, match=r"images\[100\]: None"):
-        client.submit(images, model="defects-small")
+        client.submit(iter(images), model="defects-small")
 
     assert states_of_all_jobs(redis_client) == ["cancelled"]
+
+
+@pytest.mark.usefixtures("fleet")
+def test_a_list_with_an_image_that_is_none_begins_no_job(client: Client, redis_client: redis.Redis) -> None:
+    images: Any = [*many(), None]
+
+    with pytest.raises(InvalidArgument, match=r"images\[100\]: None"):
+        client.submit(images, model="defects-small")
+
+    assert no_job(redis_client)
 
 
 @pytest.mark.usefixtures("fleet")
@@ -318,7 +328,18 @@ def test_watch_yields_without_news_and_says_where_to_go_on(client: Client, ledge
     assert next(updates).results == ()
     work(ledger, job)
     update = next(updates)
-    assert (len(update.results), update.cursor) == (2, 2)
+    assert (len(update.results), update.cursor, update.status.state) == (2, 2, "done")
+    assert [*updates] == []
+
+
+@pytest.mark.usefixtures("fleet")
+def test_watch_looks_once_more_where_a_failure_could_be_put_back(client: Client, ledger: Ledger) -> None:
+    job = client.submit(["a.jpg", "bad.jpg"], model="defects-small")
+    work(ledger, job)
+    updates = job.watch()
+
+    assert len(next(updates).results) == 2
+
     assert [update.results for update in updates] == [()]
 
 

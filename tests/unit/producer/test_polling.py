@@ -8,10 +8,11 @@ from producer.polling import FIRST_S, LONGEST_S, SHORTEST_S, Deadline, Pace, Pau
 def test_looks_ever_more_seldom_until_there_is_news() -> None:
     pace = Pace()
 
-    pauses = [pace.pause_s() for _ in range(20)]
+    pauses = [pace.pause_s() for _ in range(30)]
 
     assert pauses[0] == FIRST_S
-    assert sum(pause < SHORTEST_S for pause in pauses) <= 8
+    assert sum(pause < SHORTEST_S for pause in pauses) <= 18
+    assert all(pause <= 0.001 + sum(pauses[:n]) / 4 for n, pause in enumerate(pauses))
     assert pauses == sorted(pauses)
     assert pauses[-1] == LONGEST_S
 
