@@ -4,6 +4,7 @@ As `vedette` profiles any model, thoroughly (workers.profile); start it on an id
 """
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,8 @@ def main() -> None:
             directory,
             unmeasured(name, directory),
             threads=THREADS,
-            effort=THOROUGH,
+            # An engine plan is of one kind of machine, and the bundled models go to all of them.
+            effort=replace(THOROUGH, ways=None),
             command=f"python -m training.measure --store {shown(options.store)}",
             on_progress=lambda _step, outcome: outcome and print(f"  {outcome}", flush=True),
         )
