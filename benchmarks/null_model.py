@@ -6,11 +6,13 @@ All of a slot stays real: store, spec, admission, headers, decoding, ledger, lea
 for its detections is replaced, before slots are forked: TensorFlow is imported as ever and never called.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from contract.engine_plan import PLAIN
 from contract.model_spec import ModelSpec
 from workers.engine.feed import Feed
 from workers.engine.models import LoadedModels
@@ -22,6 +24,9 @@ class NullModel:
 
     def __init__(self, spec: ModelSpec) -> None:
         self.spec = spec
+        self.plan = PLAIN
+        self.call_images = None
+        self.streams = ThreadPoolExecutor(1)
         self.feed = Feed(spec.signature)
         self._found = RawDetections(
             np.array([[0.25, 0.25, 0.75, 0.75]], np.float32), np.array([0.9], np.float32), np.array([1], np.int64)
@@ -31,7 +36,7 @@ class NullModel:
         return [self._found] * len(images)
 
 
-def _get(models: LoadedModels, ref: str, digest: str) -> Any:
+def _get(models: LoadedModels, ref: str, digest: str, **_of_engine: Any) -> Any:
     held: Any = models.held(digest)
     if held is None:
         held = models._loaded[digest] = NullModel(models.spec(ref, digest))  # type: ignore[assignment]
