@@ -1,6 +1,6 @@
 """What the ledger gives back: plain values, no Redis."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -73,6 +73,8 @@ class Claim:
     batch_size: int
     options: JobOptions
     images: tuple[ImageRef, ...]
+    #: How many tasks waited on its queue at that moment.
+    behind: int = field(default=0, compare=False)
 
 
 class Attempt(BaseModel):

@@ -92,12 +92,12 @@ def test_a_task_that_failed_before_neither_comes_along_nor_takes_any(ledger):
     add(ledger, "first")
     assert taken(ledger, claim(ledger, "first")) == []
 
-    second = claim(ledger, "failed")
     add(ledger, "other")
+    second = claim(ledger, "failed")
 
     assert (second.attempt, taken(ledger, second)) == (2, [])
     # Nor when somebody says that it is the first attempt
-    first = Claim("failed", "failed", 1, QUEUE, 8, options(), ())
+    first = Claim("failed", "failed", 1, QUEUE, 8, options(), (), behind=1)
     assert taken(ledger, first) == []
 
 
@@ -111,8 +111,8 @@ def test_nor_does_one_that_was_split_off_from_an_attempt_that_failed(ledger):
 
     assert taken(ledger, claim(ledger, "first")) == []
 
-    moved = ledger.claim("large", "moved", WORKER)
     add(ledger, "other", queue=BIGGER)
+    moved = ledger.claim("large", "moved", WORKER)
     assert (moved.attempt, taken(ledger, moved)) == (1, [])
 
 
@@ -148,9 +148,9 @@ def test_what_is_not_to_be_done_now_does_not_come_along(ledger, redis_client, st
 
 
 def test_a_first_one_that_is_not_wanted_any_more_takes_nobody_along(ledger):
-    add(ledger, "first")
+    for name in ("first", "other"):
+        add(ledger, name)
     first = claim(ledger, "first")
-    add(ledger, "other")
     ledger.cancel_job("first")
 
     assert taken(ledger, first) == []
@@ -184,6 +184,16 @@ def test_a_task_that_fills_its_batch_asks_nobody(ledger):
     add(ledger, "other")
 
     assert taken(ledger, claim(ledger, "first")) == []
+
+
+def test_nobody_is_asked_when_nothing_waited_behind_it(ledger, monkeypatch):
+    # A lone caller is not to wait for one more round trip.
+    add(ledger, "first")
+    first = claim(ledger, "first")
+    assert first.behind == 0
+    monkeypatch.setattr(ledger, "_scripts", None)
+
+    assert taken(ledger, first) == []
 
 
 def test_no_more_tasks_than_a_slot_can_answer_for(ledger):
