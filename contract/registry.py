@@ -86,8 +86,10 @@ class Registry:
 
     def publish_model(self, spec: ModelSpec) -> None:
         now_s = self._now_s()
+        # How slots run it is theirs to know: they have the store. Versions of Vedette without engine plans read on.
+        content = spec.model_dump_json(by_alias=True, exclude={"engine"})
         with self._redis.pipeline(transaction=True) as pipe:
-            pipe.set(keys.model(spec.ref), spec.model_dump_json(by_alias=True), px=self._settings.registry_lifetime)
+            pipe.set(keys.model(spec.ref), content, px=self._settings.registry_lifetime)
             pipe.zadd(keys.MODELS, {spec.ref: now_s})
             pipe.pexpire(keys.MODELS, self._settings.registry_lifetime)
             pipe.zadd(keys.QUEUES, {queue_name(spec.needs): int(now_s * 1000)})

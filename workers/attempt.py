@@ -154,7 +154,7 @@ class AttemptRun:
             if not batch:
                 return
             sizes = [readable.megapixels for readable in batch]
-            with memory.reserve(model.spec, digest, sizes, len(batch)) as admission:
+            with memory.reserve(model.spec, digest, sizes, len(batch), model.plan.streams) as admission:
                 part, batch = batch[: admission.batch], batch[admission.batch :]
                 if part:
                     self._batch(model, part)
@@ -171,8 +171,7 @@ class AttemptRun:
 
     def _fits_now(self, model: SavedModel, first: Readable) -> bool:
         self._may_go_on()
-        memory = self.slot.memory
-        with memory.reserve(model.spec, self.claim.options.digest, [first.megapixels], 1) as admission:
+        with self.slot.memory.reserve(model.spec, self.claim.options.digest, [first.megapixels], 1) as admission:
             return admission.batch > 0
 
     def _batch(self, model: SavedModel, batch: Sequence[Readable]) -> None:

@@ -105,13 +105,15 @@ class SlotMemory:
         one_bytes = added_bytes(spec.memory, _one_image(spec), batch_kind=spec.signature.batch)
         return spec.memory.base_bytes + one_bytes <= self._share_bytes
 
-    def reserve(self, spec: ModelSpec, digest: str, megapixels: Sequence[float], wanted: int) -> Reservation:
-        """`with … as admission:` the first `admission.batch` images may be decoded and run."""
+    def reserve(
+        self, spec: ModelSpec, digest: str, megapixels: Sequence[float], wanted: int, streams: int = 1
+    ) -> Reservation:
+        """`with … as admission:` the first `admission.batch` images may be decoded and run, `streams` calls at once."""
         known = self._limit(digest)
         kind = spec.signature.batch
 
         def decide(budget: Budget) -> Admission:
-            return admit(spec.memory, megapixels, wanted, known, budget, batch_kind=kind)
+            return admit(spec.memory, megapixels, wanted, known, budget, batch_kind=kind, streams=streams)
 
         self._guard.mark()
         return Reservation(

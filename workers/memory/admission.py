@@ -10,8 +10,8 @@ What a batch adds to a process that has its model loaded:
                  with the image: per_megapixel is 0 because it resizes inside. Measured with TensorFlow 2.21 on an
                  image of 50 megapixels: 143 MiB decoded, 286 stacked, 580 as a tensor.
 
-A model that takes one image a call, or a fixed number, needs the call's part so many times, for its largest image, and
-the pixels of all.
+A model that takes one image a call, or a fixed number, needs the call's part so many times, for its largest image and
+for each call that runs at once, and the pixels of all.
 Before the model is loaded, its base less the runtime that is there already comes on top.
 
 Worked: 25 MB an image and nothing a megapixel; 8 images of 1 MP, model loaded.
@@ -90,11 +90,13 @@ def admit(
     *,
     load_bytes: int = 0,
     batch_kind: BatchKind = "dynamic",
+    streams: int = 1,
 ) -> Admission:
     """The largest batch that fits, from the front of the candidates.
 
     `megapixels`: of each candidate, width × height / 1e6, at least one. `learned`: the most that this class of worker
-    may try, None for no limit. `load_bytes`: what loading the model will add; 0 when it is loaded.
+    may try, None for no limit. `load_bytes`: what loading the model will add; 0 when it is loaded. `streams`: calls that
+    run at once.
     """
     available_bytes = budget.available_bytes
     most = min(wanted, len(megapixels))
@@ -103,7 +105,9 @@ def admit(
         most, limited_by = max(1, learned), f"learned: this class of worker holds {learned}"
     fitting, predicted_bytes = 0, 0
     for images in range(1, most + 1):
-        needed_bytes = added_bytes(memory, megapixels[:images], load_bytes=load_bytes, batch_kind=batch_kind)
+        needed_bytes = added_bytes(
+            memory, megapixels[:images], load_bytes=load_bytes, batch_kind=batch_kind, streams=streams
+        )
         if needed_bytes > available_bytes:
             limited_by = (
                 f"{images} image{'s' if images > 1 else ''} would need {format_bytes(needed_bytes)}, "
@@ -116,11 +120,18 @@ def admit(
 
 
 def added_bytes(
-    memory: Memory, megapixels: Sequence[float], *, load_bytes: int = 0, batch_kind: BatchKind = "dynamic"
+    memory: Memory,
+    megapixels: Sequence[float],
+    *,
+    load_bytes: int = 0,
+    batch_kind: BatchKind = "dynamic",
+    streams: int = 1,
 ) -> int:
     """What a batch of images of these sizes adds to the process; the formula stands above."""
-    calls = [memory.per_image_bytes + each * memory.per_megapixel_bytes for each in megapixels]
-    call_bytes = sum(calls) if batch_kind == "dynamic" else fed(batch_kind, len(calls)) * max(calls)
+    images = [memory.per_image_bytes + each * memory.per_megapixel_bytes for each in megapixels]
+    call = fed(batch_kind, len(images))
+    at_once = min(streams, math.ceil(len(images) / call))
+    call_bytes = sum(images) if batch_kind == "dynamic" else at_once * call * max(images)
     copies = COPIES if memory.per_megapixel_bytes else COPIES_WITH_TENSOR
     pixel_bytes = sum(megapixels) * 1e6 * _BYTES_PER_PIXEL * copies
     return load_bytes + math.ceil(call_bytes * MEMORY_MARGIN + pixel_bytes)

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from contract.engine_plan import PLAIN
 from contract.errors import ModelBroken
 from contract.ledger import BatchRun, Claim
 from contract.memory import GIB
@@ -74,6 +75,7 @@ class Model:
 
     spec = spec()
     call_images = None
+    plan = PLAIN
 
     def __init__(self):
         self.streams = ThreadPoolExecutor(1)
@@ -123,7 +125,7 @@ class ToldMemory:
         pass
 
     @contextmanager
-    def reserve(self, _spec, _digest, megapixels, wanted):
+    def reserve(self, _spec, _digest, megapixels, wanted, _streams=1):
         yield Admission(min(wanted, len(megapixels), self.room), 5 * GIB, GIB, "the slot's share of 1.0 GiB")
 
     def could_ever_hold(self, _admission):

@@ -25,6 +25,12 @@ def budget(share: int = 2000 * MB, anon: int = 1100 * MB, free: int = 50 * GIB, 
         pytest.param(GROWS, [1.0, 3.0], {}, 1.15 * (35 + 55) + 24, id="unlike images"),
         pytest.param(GROWS, [1.0, 3.0], {"batch_kind": "one"}, 1.15 * 55 + 24, id="one a call: the largest, once"),
         pytest.param(GROWS, [1.0, 3.0], {"batch_kind": 4}, 1.15 * 4 * 55 + 24, id="four a call: filled up to them"),
+        pytest.param(
+            GROWS, [1.0, 3.0], {"batch_kind": "one", "streams": 2}, 1.15 * 2 * 55 + 24, id="one a call, two at once"
+        ),
+        pytest.param(
+            GROWS, [1.0, 3.0], {"batch_kind": 4, "streams": 2}, 1.15 * 4 * 55 + 24, id="no more calls than images fill"
+        ),
         pytest.param(RESIZES, [1.0], {"load_bytes": 300 * MB}, 300 + 28.75 + 12, id="model not loaded yet"),
     ],
 )
