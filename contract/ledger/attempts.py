@@ -48,7 +48,7 @@ class Attempts(LedgerBase):
         if answer[0] != "claimed":
             refusal: Refusal = answer[0]
             return refusal
-        _, attempt, queue, batch_size, options, behind, *pairs = answer
+        _, attempt, queue, batch_size, options, others_wait, *pairs = answer
         return Claim(
             job=job,
             task=task,
@@ -57,7 +57,7 @@ class Attempts(LedgerBase):
             batch_size=int(batch_size),
             options=read_options(options),
             images=in_order(pairs[1::2]),
-            behind=int(behind),
+            others_wait=bool(int(others_wait)),
         )
 
     def renew(self, claim: Claim) -> Standing:

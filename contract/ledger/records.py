@@ -73,8 +73,8 @@ class Claim:
     batch_size: int
     options: JobOptions
     images: tuple[ImageRef, ...]
-    #: How many tasks waited on its queue at that moment.
-    behind: int = field(default=0, compare=False)
+    #: Whether other tasks waited on its queue at that moment.
+    others_wait: bool = field(default=False, compare=False)
 
 
 class Attempt(BaseModel):

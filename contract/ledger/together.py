@@ -35,10 +35,10 @@ class Together(Attempts):
 
         `lua/claim_together.lua` says which. Of a worker of several `slots` each takes its share of what waits, or one
         would work and the others stand idle. Neither `first` nor any of them was attempted before: what failed once
-        runs alone, and is judged alone. Nobody is asked when nothing waited behind `first`.
+        runs alone, and is judged alone. Nobody is asked when nothing waited beside `first`.
         """
         room = first.batch_size - len(first.images)
-        if first.attempt > 1 or first.behind == 0 or room < 1:
+        if first.attempt > 1 or not first.others_wait or room < 1:
             return ()
         taken = self._scripts.claim_together(
             [

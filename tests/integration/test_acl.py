@@ -9,7 +9,7 @@ import redis
 from contract import keys
 from contract.connection import connect
 from contract.drain import DrainOrder, read_order
-from contract.ledger import Attempt, Ledger, PutBack
+from contract.ledger import Attempt, Ledger, PutBack, Recording
 from contract.registry import Registry
 from contract.submit_message import SUBMIT_TASK
 from contract.vitals import Vitals
@@ -18,7 +18,7 @@ from producer.fleet import read_facts
 from producer.gateway.api_keys import ApiKey, digest
 from producer.webhooks.deliverer import Timing
 from producer.webhooks.secrets_file import HostSecrets
-from tests.support.builders import advert, found, not_processed, spec
+from tests.support.builders import advert, found, image_refs, not_processed, options, spec
 from tests.support.gateway import PlayedWorker, running_gateway
 from tests.support.images import encode, scene
 from tests.support.recipes import access_recipes, make_users, url_of
@@ -193,6 +193,24 @@ def test_webhooks_are_submitted_by_a_producer_ended_by_a_worker_and_told_by_a_ga
     with Client(url_of("monitor", settings.redis_url), settings=settings) as monitor:
         assert monitor.job(cancelled.id).status().webhook.attempts == 1
 
+    assert denied(redis_client) == []
+
+
+def test_a_worker_runs_small_tasks_together(settings, connection, ledger, redis_client):
+    # A user that was made for an older Vedette must do for this: it may not be asked for more.
+    for job in ("job-1", "job-2"):
+        ledger.create_job(job, options(), QUEUE)
+        ledger.add_task(job, job, QUEUE, 8, image_refs(1))
+    worker = Ledger(connection("worker"), settings)
+
+    first = worker.claim("job-1", "job-1", "small@yard")
+    alone = worker.claim_together(first, "small@yard", 2)  # one other task, which the other slot may have
+    claims = [first, *alone, *worker.claim_together(first, "small@yard")]
+    assert worker.renew_all(claims) == ["held"] * 2
+    assert worker.record_all([Recording(claim, [(0, found())]) for claim in claims]) == ["recorded"] * 2
+
+    assert [claim.task for claim in claims] == ["job-1", "job-2"]
+    assert worker.claim("job-2", "job-2", "small@yard") == "together"
     assert denied(redis_client) == []
 
 

@@ -97,7 +97,7 @@ def test_a_task_that_failed_before_neither_comes_along_nor_takes_any(ledger):
 
     assert (second.attempt, taken(ledger, second)) == (2, [])
     # Nor when somebody says that it is the first attempt
-    first = Claim("failed", "failed", 1, QUEUE, 8, options(), (), behind=1)
+    first = Claim("failed", "failed", 1, QUEUE, 8, options(), (), others_wait=True)
     assert taken(ledger, first) == []
 
 
@@ -186,11 +186,11 @@ def test_a_task_that_fills_its_batch_asks_nobody(ledger):
     assert taken(ledger, claim(ledger, "first")) == []
 
 
-def test_nobody_is_asked_when_nothing_waited_behind_it(ledger, monkeypatch):
+def test_nobody_is_asked_when_nothing_waits_beside_it(ledger, monkeypatch):
     # A lone caller is not to wait for one more round trip.
     add(ledger, "first")
     first = claim(ledger, "first")
-    assert first.behind == 0
+    assert not first.others_wait
     monkeypatch.setattr(ledger, "_scripts", None)
 
     assert taken(ledger, first) == []
@@ -210,6 +210,14 @@ def test_the_slots_of_a_worker_share_what_waits(ledger, slots, count):
         add(ledger, f"n{number}")
 
     assert len(ledger.claim_together(claim(ledger, "n0"), WORKER, slots)) == count
+
+
+def test_a_long_queue_has_enough_for_every_slot(ledger):
+    ledger.create_job("many", options(batch_size=100), QUEUE)
+    ledger.add_tasks("many", [NewTask(f"m{number}", QUEUE, 100, (image_refs(1, number)[0],)) for number in range(200)])
+    first = ledger.claim("many", "m0", WORKER)
+
+    assert len(ledger.claim_together(first, WORKER, 8)) == COMPANIONS_MAX
 
 
 def test_what_stands_far_behind_is_not_looked_for(ledger):

@@ -8,7 +8,7 @@
 -- ARGV     1 task, 2 worker, 3 lease in ms, 4 lifetime in ms, 5 lifetime of shared keys in ms,
 --          6 a token of this call: sent again because the answer was lost, it is given the same answer,
 --          7 how the key of a queue's bells is spelled, with %s for the queue, 8 the version that the slot reads
--- Returns  {'claimed', attempt, queue, batch size, options JSON, how many tasks wait behind it on its queue,
+-- Returns  {'claimed', attempt, queue, batch size, options JSON, 1 if other tasks wait on its queue, or 0,
 --          index, ImageRef JSON, …}
 --          or {'unknown'}, {'newer'} (of a version that the slot doesn't read), {'cancelled'}, {'running'}, {'done'},
 --          or {'together'}: claim_together took it before its bell was heard, it runs or is done.
@@ -33,6 +33,7 @@ redis.call('ZADD', KEYS[4], now_ms + ARGV[3], ARGV[1])
 redis.call('ZREM', bells, ARGV[1])
 for i = 1, 3 do redis.call('PEXPIRE', KEYS[i], ARGV[4]) end
 redis.call('PEXPIRE', KEYS[4], ARGV[5])
-local answer = {'claimed', attempt, task[2], task[3], job[2], redis.call('ZCARD', bells)}
+-- Not ZCARD: Redis users that were made for an older Vedette may not ask.
+local answer = {'claimed', attempt, task[2], task[3], job[2], #redis.call('ZRANGE', bells, 0, 0)}
 for _, item in ipairs(redis.call('HGETALL', KEYS[3])) do answer[#answer + 1] = item end
 return answer

@@ -44,11 +44,12 @@ if first[2] ~= '1' or redis.call('EXISTS', KEYS[5]) == 1 then return {} end
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 local room = tonumber(ARGV[11])
-local share = math.ceil((redis.call('ZCARD', KEYS[1]) + 1) / ARGV[14]) - 1
-local most = math.min(tonumber(ARGV[12]), share)
+-- No more than it takes to know the share. (Not ZCARD: Redis users that were made for an older Vedette may not ask.)
+local waiting = redis.call('ZRANGE', KEYS[1], 0, math.max(ARGV[13], (ARGV[12] + 1) * ARGV[14]) - 1)
+local most = math.min(tonumber(ARGV[12]), math.ceil((#waiting + 1) / ARGV[14]) - 1)
 local companions = ARGV[7]
-for _, id in ipairs(redis.call('ZRANGE', KEYS[1], 0, ARGV[13] - 1)) do
-  if room < 1 or #taken >= most then break end
+for place, id in ipairs(waiting) do
+  if room < 1 or #taken >= most or place > tonumber(ARGV[13]) then break end
   local task = string.format(ARGV[9], id)
   local known = redis.call('HMGET', task, 'job', 'state', 'attempt', 'queue', 'batch_size')
   if known[2] == 'queued' and known[3] == '0' and known[4] == first[3] and known[5] == first[4] then
