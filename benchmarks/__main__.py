@@ -42,7 +42,12 @@ class Benchmark:
 
 BENCHMARKS = (
     Benchmark("throughput", "Against plain TensorFlow: an SSD-MobileNet", claims=True),
-    Benchmark("throughput", "Against plain TensorFlow: the smaller bundled model", ("--model", SMALL), claims=True),
+    Benchmark(
+        "throughput",
+        "Against plain TensorFlow: the smaller bundled model",
+        ("--model", SMALL, "--sizes", "mixed", "large"),
+        claims=True,
+    ),
     Benchmark("peers", "Against other servers", claims=True),
     Benchmark("overhead", "What Vedette itself costs, with a model that does nothing", claims=True),
     Benchmark("growth", "Growth with cores and workers", claims=True),

@@ -33,13 +33,13 @@ def through(
 ) -> Iterator[list[Result]]:
     """Results as they come; what `detect` or `failed` raises ends it, when no call is under way any more.
 
-    `detect` gets images of one size and is called in the model's threads, `failed` gets an image that could not be read
-    or decoded. `on_call` is told when there are calls from now on.
+    `detect` gets images of one size, in the model's threads where there is more than one call; `failed` an image that
+    could not be read or decoded. `on_call` is told when there are calls from now on.
     """
     calls: list[Future[list[Result]]] = []
     try:
+        alike: list[Decoded] = []
         with closing(decoders.each(batch, read, decode)) as decoded:
-            alike: list[Decoded] = []
             for readable, pixels_of in decoded:
                 try:
                     pixels = pixels_of()
@@ -51,9 +51,12 @@ def through(
                     calls.append(_begin(model, detect, alike, calls, on_call))
                     alike = []
                 alike.append((readable, pixels))
-            if alike:
-                calls.append(_begin(model, detect, alike, calls, on_call))
-            del alike
+        if alike and not calls:  # one call for all: this thread has nothing else to do
+            on_call()
+            yield detect(alike)
+        elif alike:
+            calls.append(_begin(model, detect, alike, calls, on_call))
+        del alike
         for call in calls:
             yield call.result()
     finally:

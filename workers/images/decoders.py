@@ -4,7 +4,10 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import partial
-from typing import TypeVar
+from typing import Final, TypeVar
+
+#: Smaller files are decoded at once by whoever asks: that takes no longer than to hand them to a thread and back.
+_SMALL_BYTES: Final = 4096
 
 Item = TypeVar("Item")
 Pixels = TypeVar("Pixels")
@@ -43,10 +46,12 @@ class Decoders:
     def _begin(
         self, item: Item, read: Callable[[Item], bytes], decode: Callable[[Item, bytes], Pixels]
     ) -> Future[Pixels]:
+        done: Future[Pixels] = Future()
         try:
             data = read(item)
+            if len(data) >= _SMALL_BYTES:
+                return self._pool.submit(partial(decode, item, data))
+            done.set_result(decode(item, data))
         except Exception as error:  # it is the item's, and told when the item's turn has come
-            failed: Future[Pixels] = Future()
-            failed.set_exception(error)
-            return failed
-        return self._pool.submit(partial(decode, item, data))
+            done.set_exception(error)
+        return done

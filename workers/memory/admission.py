@@ -95,8 +95,8 @@ def admit(
     """The largest batch that fits, from the front of the candidates.
 
     `megapixels`: of each candidate, width × height / 1e6, at least one. `learned`: the most that this class of worker
-    may try, None for no limit. `load_bytes`: what loading the model will add; 0 when it is loaded. `streams`: calls that
-    run at once.
+    may try, None for no limit. `load_bytes`: what loading the model will add; 0 when it is loaded. `streams`: calls
+    that run at once.
     """
     available_bytes = budget.available_bytes
     most = min(wanted, len(megapixels))

@@ -4,11 +4,30 @@ from contextlib import closing
 import numpy as np
 import pytest
 
+from workers.images import decoders
 from workers.images.decoders import Decoders
 
 
 def pixels(number):
     return np.full((1, 1, 3), number, np.uint8)
+
+
+@pytest.fixture(autouse=True)
+def _no_file_is_small(request, monkeypatch):
+    if "small" not in request.node.name:
+        monkeypatch.setattr(decoders, "_SMALL_BYTES", 0)
+
+
+def test_a_small_file_is_decoded_by_whoever_asks():
+    by = []
+
+    def decode(_item, data):
+        by.append(threading.current_thread())
+        return pixels(data[0])
+
+    with closing(Decoders(2).each(range(2), lambda item: bytes([item]), decode)) as decoded:
+        assert [int(call()[0, 0, 0]) for _, call in decoded] == [0, 1]
+    assert set(by) == {threading.current_thread()}
 
 
 def test_as_many_are_decoded_at_once_as_there_are_threads_and_come_in_order():
