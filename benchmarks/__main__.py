@@ -41,17 +41,17 @@ class Benchmark:
 
 
 BENCHMARKS = (
-    Benchmark("throughput", "Against plain TensorFlow: an SSD-MobileNet", claims=True),
+    Benchmark("throughput", "Against plain TensorFlow: an SSD-MobileNet", ("--sizes", "mixed", "large"), claims=True),
     Benchmark(
         "throughput",
         "Against plain TensorFlow: the smaller bundled model",
-        ("--model", SMALL, "--sizes", "mixed", "large"),
+        ("--model", SMALL, "--sizes", "mixed"),
         claims=True,
     ),
     Benchmark("peers", "Against other servers", claims=True),
     Benchmark("overhead", "What Vedette itself costs, with a model that does nothing", claims=True),
-    Benchmark("growth", "Growth with cores and workers", claims=True),
-    Benchmark("recovery", "After a kill in the middle of a batch", claims=True),
+    Benchmark("growth", "Growth with cores and workers", ("--images", "40", "--rounds", "2"), claims=True),
+    Benchmark("recovery", "After a kill in the middle of a batch", ("--rounds", "3"), claims=True),
     Benchmark("streams_memory", "What two streams hold in memory, over one", claims=True),
     Benchmark("coarse", "What decoding at reduced scale costs and loses"),
     Benchmark("startup", "From a start to the first detection", claims=True),

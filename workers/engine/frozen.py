@@ -46,10 +46,14 @@ class FrozenGraph:
 
 
 def _config(threads: int, plan: EnginePlan) -> Any:
-    """Threads inside of ops are those of the process; those that ops start on are as many as the streams."""
+    """Streams share out the threads inside of ops, and ops start on as many threads as there are streams.
+
+    Two streams that each share their ops out to both of two cores wait for each other: of photographs through an
+    SSD-MobileNet, 36 a second instead of 39.
+    """
     config = tf.compat.v1.ConfigProto(
         device_count={"GPU": 0},
-        intra_op_parallelism_threads=threads,
+        intra_op_parallelism_threads=max(1, threads // plan.streams),
         inter_op_parallelism_threads=plan.streams,
         use_per_session_threads=True,
     )

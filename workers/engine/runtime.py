@@ -2,6 +2,7 @@
 
 import ctypes
 import gc
+import os
 from contextlib import suppress
 from typing import Final
 
@@ -27,6 +28,8 @@ def prepare(threads: int) -> None:
         libc = ctypes.CDLL(None)
         for parameter, value in _MALLOC.items():
             libc.mallopt(parameter, value)
+    # Sessions have threads of their own inside of ops, as many as their plan says. Read when the first device is made.
+    os.environ["TF_OVERRIDE_GLOBAL_THREADPOOL"] = "1"
     tf.config.set_visible_devices([], "GPU")
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     # Calls that are made at once wait for each other where ops start on fewer threads than there are calls.
