@@ -50,12 +50,12 @@ BENCHMARKS = (
     ),
     Benchmark("peers", "Against other servers", claims=True),
     Benchmark("overhead", "What Vedette itself costs, with a model that does nothing", claims=True),
-    Benchmark("growth", "Growth with cores and workers", ("--images", "40", "--rounds", "2"), claims=True),
-    Benchmark("recovery", "After a kill in the middle of a batch", ("--rounds", "3"), claims=True),
     Benchmark("streams_memory", "What two streams hold in memory, over one", claims=True),
     Benchmark("coarse", "What decoding at reduced scale costs and loses"),
     Benchmark("startup", "From a start to the first detection", claims=True),
     Benchmark("fleet", "What it costs to ask a large fleet"),
+    Benchmark("growth", "Growth with cores and workers", ("--images", "40", "--rounds", "2"), claims=True),
+    Benchmark("recovery", "After a kill in the middle of a batch", ("--rounds", "3"), claims=True),
 )
 
 
@@ -121,17 +121,23 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", choices=sorted({each.name for each in BENCHMARKS}))
     parser.add_argument("--out", type=Path, help=f"instead of {PAGE.relative_to(PAGE.parents[1])}")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="vedette-bench-") as work:
-        runs = [run(each, Path(work)) for each in chosen(given.only, peers=given.peers)]
     out = given.out or (None if given.only else PAGE)
-    if out is not None:
-        command = "python -m benchmarks" + (" --peers" if given.peers else "")
-        out.write_text(page(runs, command, machine(), datetime.now(UTC)), encoding="utf-8")
-        speeds = [speed for each in runs for speed in each.speeds]
-        if speeds:
-            draw(speeds, out.parent / PICTURE)
-        print(f"\nWrote {out}")
+    command = "python -m benchmarks" + (" --peers" if given.peers else "")
+    runs: list[Run] = []
+    with tempfile.TemporaryDirectory(prefix="vedette-bench-") as work:
+        for each in chosen(given.only, peers=given.peers):
+            runs.append(run(each, Path(work)))
+            if out is not None:  # now: whoever stops it has what was measured so far
+                write(out, runs, command)
     return max((each.exit_code for each in runs), default=0)
+
+
+def write(out: Path, runs: Sequence[Run], command: str) -> None:
+    out.write_text(page(runs, command, machine(), datetime.now(UTC)), encoding="utf-8")
+    speeds = [speed for each in runs for speed in each.speeds]
+    if speeds:
+        draw(speeds, out.parent / PICTURE)
+    print(f"\nWrote {out}", flush=True)
 
 
 if __name__ == "__main__":

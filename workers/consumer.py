@@ -3,16 +3,17 @@ refuses writes is waited for, and events are sent together.
 
 A message that is no task of ours is acknowledged, counted in the registry by code and named in one log line; stock
 Celery logs a stack trace. On a lost connection, stock Celery 5.7 pushes deliveries that still run back to the queue,
-or dies doing so (celery PR #10242); the ledger answers for them, so they are left alone. kombu writes while it
-connects; where a full Redis refuses that, stock Celery drops the connection unclosed and tries again at once: 700
-sockets a minute. Stock Celery sends the three events of a task one by one, which costs a worker's main process as much
-time as all else that it does for the task.
+or dies doing so (celery PR #10242); the ledger answers for them, so they are left alone. Celery writes while it
+connects and right after; where a full Redis refuses that, stock Celery drops the connection unclosed and tries again at
+once: 700 sockets a minute. Stock Celery sends the three events of a task one by one, which costs a worker's main process
+as much time as all else that it does for the task.
 """
 
 import time
 from contextlib import suppress
 from typing import Any, Final
 
+import redis
 from celery.utils.log import get_logger
 from celery.worker.consumer import Consumer as CeleryConsumer
 
@@ -20,7 +21,7 @@ from workers.refusals import refuse
 
 logger = get_logger(__name__)
 
-#: Between two attempts to connect to a Redis that answers and refuses.
+#: Between two attempts with a Redis that answers and refuses.
 _REFUSED_PAUSE_S: Final = 1.0
 #: Events of tasks go out together after this long, or once there are two dozen.
 _EVENTS_WAIT_S: Final = 0.1
@@ -75,6 +76,8 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]  # Celery has no types
         if channel is not None:
             channel.do_restore = False
         super().on_connection_error_after_connected(exc)
+        if isinstance(exc, redis.ResponseError):  # a Redis that answers and refuses: full, or without a disk
+            time.sleep(_REFUSED_PAUSE_S)
 
     def _refuse(self, message: Any, reason: str) -> None:
         message.ack_log_error(logger, self.connection_errors)
