@@ -5,8 +5,8 @@ A message that is no task of ours is acknowledged, counted in the registry by co
 Celery logs a stack trace. On a lost connection, stock Celery 5.7 pushes deliveries that still run back to the queue,
 or dies doing so (celery PR #10242); the ledger answers for them, so they are left alone. Celery writes while it
 connects and right after; where a full Redis refuses that, stock Celery drops the connection unclosed and tries again at
-once: 700 sockets a minute. Stock Celery sends the three events of a task one by one, which costs a worker's main process
-as much time as all else that it does for the task.
+once: 700 sockets a minute. Stock Celery sends the three events of a task one by one, which costs a worker's main
+process as much time as all else that it does for the task.
 """
 
 import time
