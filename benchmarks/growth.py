@@ -20,6 +20,7 @@ from benchmarks.photographs import write_photographs
 from benchmarks.throughput import SIZES, Whole
 from benchmarks.turns import Measured, machine, take_turns
 from producer import Client
+from producer.why.words import count
 from vedette.stack import Stack, WorkerPlan
 
 
@@ -31,15 +32,11 @@ class Shape:
 
     @property
     def name(self) -> str:
-        return f"{_count(self.workers, 'worker')} of {_count(self.threads, 'core')}"
+        return f"{count(self.workers, 'worker')} of {count(self.threads, 'core')}"
 
     def plans(self, memory: str) -> list[WorkerPlan]:
         options = ("--slots", "1", "--threads", str(self.threads), "--memory", memory)
         return [WorkerPlan(f"bench-{number}", options) for number in range(self.workers)]
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def shapes(cores: int) -> list[Shape]:

@@ -35,12 +35,16 @@ class EnginePlan(Part):
 PLAIN: Final = EnginePlan()
 
 
+def computes_bf16(capability: Capability) -> bool:
+    return "avx512_bf16" in capability.cpu_features
+
+
 def engine_class(capability: Capability) -> str:
     """Slots that the same plan is the fastest for: level and threads, `x86_64_v4-8t`, and `+bf16` where it computes so.
 
     The memory of a slot is not part of it: whether a plan fits is asked when the model is loaded.
     """
-    bf16 = "+bf16" if "avx512_bf16" in capability.cpu_features else ""
+    bf16 = "+bf16" if computes_bf16(capability) else ""
     return f"{capability.cpu_level}-{capability.threads}t{bf16}"
 
 

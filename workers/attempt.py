@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-import numpy as np
 from celery.utils.log import get_logger
 
 from contract.errors import ModelBroken, ModelUnavailable
@@ -25,8 +24,9 @@ from contract.model_spec import ModelSpec
 from workers.batches import Readable, planned_batches
 from workers.closing import failed_result
 from workers.engine.boxes import to_detections
+from workers.engine.feed import stacked
 from workers.images.ahead import read_ahead
-from workers.images.claimed import ClaimedImages, Pixels, as_decoded, failure_of
+from workers.images.claimed import ClaimedImages, as_decoded, failure_of
 from workers.images.fetch import is_remote
 from workers.in_batch import Decoded, through
 from workers.ladder import Mishap, Stage
@@ -204,7 +204,7 @@ class AttemptRun:
     def _detect(self, model: SavedModel, decoded: Sequence[Decoded]) -> list[Indexed]:
         """In one of the model's threads."""
         try:
-            outputs = model.detect(_stacked([pixels for _, pixels in decoded]))
+            outputs = model.detect(stacked([pixels for _, pixels in decoded]))
             return [
                 self._success(as_decoded(readable, pixels), raw, model, len(decoded))
                 for (readable, pixels), raw in zip(decoded, outputs, strict=True)
@@ -271,11 +271,6 @@ class AttemptRun:
         for share, answer in zip(shares, recorded, strict=True):
             if answer != "recorded":
                 self.lease.lost(share.claim, answer)
-
-
-def _stacked(images: Sequence[Pixels]) -> Pixels:
-    """uint8 [B, H, W, 3]. One image is not copied: of 12 megapixels that takes as long as to decode it coarsely."""
-    return images[0][None] if len(images) == 1 else np.stack(images)
 
 
 def _mishap(error: Exception, batch: Sequence[int] = (), stage: Stage = "run") -> Mishap:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from contract.batch_memory import peak_bytes
-from contract.engine_plan import PLAIN, EnginePlan, engine_class
+from contract.engine_plan import PLAIN, EnginePlan, computes_bf16, engine_class
 from contract.model_spec import Memory, ModelSpec, ProfilePoint, Throughput
 from workers.profile.best import plateau
 from workers.profile.errors import ProfileFailed
@@ -103,7 +103,7 @@ def profile(
         spec,
         machine=engine_class(here),
         threads=threads,
-        bf16="avx512_bf16" in here.cpu_features,
+        bf16=computes_bf16(here),
         batch=found.throughput.default_batch,
         thoroughness=effort.ways,
         budget_bytes=budget_bytes,

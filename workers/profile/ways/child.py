@@ -17,7 +17,7 @@ from contract.engine_plan import EnginePlan
 from workers.isolation.child import serve
 from workers.isolation.peak import PeakWatch
 from workers.isolation.raised import raised
-from workers.profile.child import RESIDENT
+from workers.profile.child import RESIDENT, WARM_UP_PX
 from workers.profile.ways.protocol import Answer, Report, Request, WayReport
 from workers.profile.ways.turns import enough, images_of_a_turn
 
@@ -55,7 +55,7 @@ def _loaded(request: Request) -> dict[EnginePlan, SavedModel]:
     from workers.engine.saved_model import SavedModel
     from workers.profile.ways.pictures import pictures
 
-    [small] = pictures(*(min(side_px, 256) for side_px in (request.width_px, request.height_px)))[:1]
+    [small] = pictures(*(min(side_px, WARM_UP_PX) for side_px in (request.width_px, request.height_px)))[:1]
     models: dict[EnginePlan, SavedModel] = {}
     for way in request.ways:
         alike = next((models[other] for other in models if not (way.frozen or other.frozen)), None)
@@ -107,13 +107,13 @@ def _fastest_s(
 
 
 def _turn_s(way: EnginePlan, model: SavedModel, images: Sequence[Images], batch: int) -> float:
-    import numpy as np
+    from workers.engine.feed import stacked
 
     size = way.call_images or batch
     began_s = time.perf_counter()
     with ThreadPoolExecutor(way.streams) as streams:
         calls = [
-            streams.submit(lambda some: len(model.detect(np.stack(some))), images[i : i + size])
+            streams.submit(lambda some: len(model.detect(stacked(some))), images[i : i + size])
             for i in range(0, len(images), size)
         ]
         given = sum(call.result() for call in calls)
