@@ -1,14 +1,16 @@
 """A detector of the usual kind, for benchmarks: MobileNetV2 at 320 x 320, SSD heads, suppression of 90 classes.
 
 Its weights are random, which costs as much time as trained ones; it finds nonsense. Its signature and what it computes
-are those of the Object Detection API's exports: images are resized in the graph, one by one, as `tf.map_fn` does it.
+are those of the Object Detection API's exports: images are resized in the graph, one by one, as `tf.map_fn` does it;
+batch normalisation is one op, with means and offsets that are not zero, for TensorFlow leaves those out.
 Layers, anchors and heads (`kernel_size: 1`) are as in ssd_mobilenet_v2_320x320_coco17_tpu-8.config of
 tensorflow/models.
 """
 
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+import numpy as np
 import tensorflow as tf
 
 SIDE_PX: Final = 320
@@ -55,7 +57,11 @@ def _seen(image: tf.Tensor) -> tf.Tensor:
 
 
 def _network() -> tf.keras.Model:
-    backbone = tf.keras.applications.MobileNetV2(input_shape=(SIDE_PX, SIDE_PX, 3), include_top=False, weights=None)
+    backbone = tf.keras.models.clone_model(
+        tf.keras.applications.MobileNetV2(input_shape=(SIDE_PX, SIDE_PX, 3), include_top=False, weights=None),
+        clone_function=_as_exported,
+    )
+    _learn_normalisation(backbone)
     levels = [backbone.get_layer("block_13_expand_relu").output, backbone.output]
     for depth in (512, 256, 256, 128):
         narrow = tf.keras.layers.Conv2D(depth // 2, 1, activation="relu6")(levels[-1])
@@ -68,6 +74,32 @@ def _network() -> tf.keras.Model:
         logits.append(tf.keras.layers.Reshape((-1, CLASSES))(head(level)))
     join = tf.keras.layers.Concatenate(axis=1)
     return tf.keras.Model(backbone.input, [join(offsets), join(logits)])
+
+
+class FusedBatchNormalization(tf.keras.layers.BatchNormalization):  # type: ignore[misc]
+    """`FusedBatchNormV3`, where Keras 3 has multiplications and additions."""
+
+    def call(self, inputs: tf.Tensor, **_: Any) -> tf.Tensor:
+        normalised, _, _ = tf.compat.v1.nn.fused_batch_norm(
+            inputs, self.gamma, self.beta, self.moving_mean, self.moving_variance, self.epsilon, is_training=False
+        )
+        return normalised
+
+
+def _as_exported(layer: tf.keras.layers.Layer) -> tf.keras.layers.Layer:
+    if isinstance(layer, tf.keras.layers.BatchNormalization):
+        return FusedBatchNormalization.from_config(layer.get_config())
+    return type(layer).from_config(layer.get_config())
+
+
+def _learn_normalisation(net: tf.keras.Model) -> None:
+    draw = np.random.default_rng(1)
+    for layer in net.layers:
+        if isinstance(layer, FusedBatchNormalization):
+            channels = layer.gamma.shape
+            means, offsets = draw.normal(0, 0.5, (2, *channels))
+            factors, variances = draw.uniform(0.5, 1.5, (2, *channels))
+            layer.set_weights([factors, offsets, means, variances])
 
 
 def _anchors() -> tf.Tensor:

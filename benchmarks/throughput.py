@@ -134,7 +134,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", choices=MODELS, default=SSD)
     parser.add_argument("--sizes", choices=SIZES, nargs="+", default=list(SIZES))
-    parser.add_argument("--images", type=int, default=40, help="in each round")
+    parser.add_argument("--images", type=int, default=100, help="in each round")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--ways", choices=WAYS, nargs="+", default=list(WAYS), help="of plain TensorFlow")
     parser.add_argument("--claims", type=Path, help="also write the ratios to this file")

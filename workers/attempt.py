@@ -88,7 +88,7 @@ class AttemptRun:
             if readable:
                 model = self._model()
                 seen = readable if self.claim.options.exact else list(seen_by(model.spec.signature, readable))
-                for batch in planned_batches(seen, self.claim.batch_size, alike=model.call_images != 1):
+                for batch in planned_batches(seen, self.claim.batch_size, alike=model.plan.streams == 1):
                     self._admit(model, batch)
 
     def _headers(self) -> list[Readable]:

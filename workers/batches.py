@@ -2,7 +2,7 @@
 
 A call is one tensor, so its images have one size. Padding them to a common size would change what the model sees, so
 images of different sizes go in different batches instead; a folder from one camera still fills them. A model whose plan
-is to call it with single images, several at once, takes any sizes in a batch.
+is to run several calls at once takes any sizes in a batch: those of one size stand together there, for one call.
 """
 
 from collections.abc import Sequence
@@ -39,14 +39,19 @@ class Readable:
 
 
 def planned_batches(images: Sequence[Readable], batch_size: int, *, alike: bool = True) -> list[list[Readable]]:
-    """Batches none longer than `batch_size` or than one of its images may share a batch with; `alike`: of one size.
+    """Batches none longer than `batch_size` or than one of its images may share a batch with.
+
+    `alike`: of one size; otherwise only those of one size beside each other.
 
     Images under suspicion come last, the closest suspects after all others: if they end the process, the rest is done.
     """
     groups: dict[tuple[int, ...], list[Readable]] = {}
-    for readable in images:
+    for readable in images if alike else sorted(images, key=_size):
         cap = min(batch_size, readable.image.batch_cap or batch_size)
-        size = (readable.width_px, readable.height_px, readable.decoded_by) if alike else ()
-        groups.setdefault((cap, *size), []).append(readable)
+        groups.setdefault((cap, *(_size(readable) if alike else ())), []).append(readable)
     largest_cap_first = sorted(groups.items(), key=lambda item: -item[0][0])
     return [group[i : i + cap] for (cap, *_), group in largest_cap_first for i in range(0, len(group), cap)]
+
+
+def _size(readable: Readable) -> tuple[int, int, int]:
+    return readable.width_px, readable.height_px, readable.decoded_by

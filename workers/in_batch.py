@@ -9,14 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, wait
 from contextlib import closing
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
+from contract.memory import MIB
 from workers.batches import Readable
 from workers.images.claimed import Pixels, decode
 from workers.images.decoders import Decoders
 
 if TYPE_CHECKING:
     from workers.engine.saved_model import SavedModel
+
+#: Of one image.
+_STACKED_BYTES_MAX: Final = 4 * MIB
 
 Decoded = tuple[Readable, Pixels]
 Result = TypeVar("Result")
@@ -47,7 +51,7 @@ def through(
                     yield [failed(readable, error)]
                     continue
                 # A header may lie about its size: what goes into one call is what was decoded alike.
-                if alike and (pixels.shape != alike[0][1].shape or len(alike) == model.call_images):
+                if alike and (pixels.shape != alike[0][1].shape or len(alike) == _most(model, pixels)):
                     calls.append(_begin(model, detect, alike, calls, on_call))
                     alike = []
                 alike.append((readable, pixels))
@@ -63,6 +67,11 @@ def through(
         for call in calls:
             call.cancel()
         wait(calls)
+
+
+def _most(model: SavedModel, pixels: Pixels) -> int | None:
+    """Images of that size in one call; None: any number. To copy large ones costs streams more than a call does."""
+    return 1 if model.plan.streams > 1 and pixels.nbytes > _STACKED_BYTES_MAX else model.call_images
 
 
 def _begin(

@@ -21,10 +21,9 @@ from workers.profile.provenance import measured, slot_here
 from workers.profile.watch import run
 from workers.profile.ways.search import Found, find_plan
 from workers.profile.ways.search import Progress as PlanProgress
+from workers.profile.ways.turns import streams_images
 
 _DIGITS: Final = 2
-#: So many of a batch keep every stream busy: it ends when its last call does.
-_BATCH_PER_STREAM: Final = 4
 
 
 @dataclass(frozen=True)
@@ -148,7 +147,7 @@ def streams_batch(plan: EnginePlan, measured: Mapping[str, float]) -> int:
     """
     if plan.streams == 1:
         return 1
-    wanted = _BATCH_PER_STREAM * plan.streams * (plan.call_images or 1)
+    wanted = streams_images(plan.streams, plan.call_images or 1)
     return min((batch for batch in map(int, measured) if batch >= wanted), default=wanted)
 
 

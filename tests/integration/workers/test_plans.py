@@ -95,11 +95,12 @@ def test_a_graph_that_cannot_be_frozen_is_run_as_it_was_exported(tmp_path, caplo
 def loaded(tmp_path):
     """Models of a slot of class `here` with 900 MB, whose one model has the plan FROZEN."""
     directory = build_tiny_model(tmp_path, "tiny")
-    spec = read_spec(directory / FILE_NAME).model_copy(update={"engine": (FROZEN,)})
-    (directory / FILE_NAME).write_text(spec_toml(spec))
+    exported = read_spec(directory / FILE_NAME)
     store = ModelStore(load_settings(model_store=tmp_path))
 
-    def of(machine):
+    def of(machine, plan=FROZEN):
+        spec = exported.model_copy(update={"engine": (plan,)})
+        (directory / FILE_NAME).write_text(spec_toml(spec))
         return LoadedModels(store, 900 * 2**20, machine=machine, threads=2), spec
 
     return of
@@ -122,15 +123,21 @@ def test_the_plan_of_the_machine_is_followed_where_it_has_room(loaded, machine, 
     assert (model.plan.frozen, model.plan.streams) == (frozen, streams)
 
 
-def test_an_exact_job_has_no_reduced_precision(loaded):
-    models, spec = loaded("here")
+def test_an_exact_job_has_no_reduced_precision_and_leaves_it_to_others(loaded):
+    models, spec = loaded("here", FROZEN.model_copy(update={"bf16": True}))
     model = models.get(spec.ref, spec.digest)
-    assert models.held(spec.digest, exact=True) is model
-
-    model.plan = model.plan.model_copy(update={"bf16": True})
-
-    assert models.held(spec.digest) is model
     assert models.held(spec.digest, exact=True) is None
+
     exact = models.get(spec.ref, spec.digest, exact=True)
-    assert exact is not model
-    assert models.held(spec.digest, exact=True) is models.held(spec.digest) is exact
+
+    assert (model.plan.bf16, exact.plan.bf16) == (True, False)
+    assert models.held(spec.digest, exact=True) is models.get(spec.ref, spec.digest, exact=True) is exact
+    assert models.held(spec.digest) is models.get(spec.ref, spec.digest) is model
+
+
+def test_one_model_serves_exact_jobs_too_where_it_computes_in_full_precision(loaded):
+    models, spec = loaded("here")
+
+    exact = models.get(spec.ref, spec.digest, exact=True)
+
+    assert models.get(spec.ref, spec.digest) is models.held(spec.digest, exact=True) is exact

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from contract.engine_plan import PLAIN
+from contract.engine_plan import PLAIN, EnginePlan
 from contract.errors import ModelBroken
 from contract.ledger import BatchRun, Claim
 from contract.memory import GIB
@@ -212,7 +212,7 @@ def test_a_photograph_is_decoded_as_coarsely_as_the_model_does_not_see_unless_as
 def test_a_model_of_single_images_is_called_from_several_threads_with_images_of_any_size(run):
     # Given images of two sizes in a batch, and calls that end only when two are under way
     model = model_of(run)
-    model.call_images, model.streams = 1, ThreadPoolExecutor(2)
+    in_streams(model, 1)
     both, real = Barrier(2, timeout=20), model.detect
     model.detect = lambda images: (both.wait(), real(images))[1]
     put(run.claim.images[1], width=30)
@@ -222,6 +222,32 @@ def test_a_model_of_single_images_is_called_from_several_threads_with_images_of_
     assert sorted(model.calls) == [(1, 16, 24, 3)] * 7 + [(1, 16, 30, 3)]
     assert run.slot.memory.fitted_batches == [4, 4]
     assert (run.tally.of(run.claim)[0], run.slot.office.ledger.results[1].width) == (8, 30)
+
+
+def in_streams(model, call_images):
+    model.plan = EnginePlan(streams=2, call_images=call_images)
+    model.call_images, model.streams = call_images, ThreadPoolExecutor(2)
+
+
+def test_a_stream_stacks_images_of_one_size(run):
+    in_streams(model_of(run), 3)
+    put(run.claim.images[1], width=30)
+
+    run.run()
+
+    # in two batches, and what the first has left over of a size goes alone
+    sizes = [(3, 16, 24, 3), (1, 16, 24, 3), (3, 16, 24, 3), (1, 16, 30, 3)]
+    assert sorted(model_of(run).calls) == sorted(sizes)
+    assert run.slot.office.ledger.results[1].batch_size == 1
+
+
+def test_large_images_are_not_copied_into_a_stack(run, monkeypatch):
+    in_streams(model_of(run), 3)
+    monkeypatch.setattr("workers.in_batch._STACKED_BYTES_MAX", 16 * 24 * 3 - 1)
+
+    run.run()
+
+    assert model_of(run).calls == [(1, 16, 24, 3)] * 8
 
 
 def test_memory_that_is_short_in_one_of_several_calls_is_about_the_whole_batch(run):

@@ -32,6 +32,12 @@ def test_batches_have_one_size_and_the_order_of_first_appearance(items, batch_si
     assert names(planned_batches([readable(*item) for item in items], batch_size)) == batches
 
 
+def test_batches_of_any_sizes_have_those_of_one_beside_each_other():
+    items = [("a", WIDE), ("b", TALL), ("c", WIDE), ("d", TALL), ("e", WIDE)]
+
+    assert names(planned_batches([readable(*item) for item in items], 4, alike=False)) == ["bdac", "e"]
+
+
 def test_suspects_come_last_in_batches_no_larger_than_their_cap():
     images = [
         readable(name, WIDE, batch_cap=cap) for name, cap in zip("abcdefg", (1, 2, 2, 2, None, None, 9), strict=True)

@@ -13,6 +13,10 @@ def model(number: int, own_mib: int):
     )
 
 
+def keyed(specs):
+    return {(each.digest, False): each for each in specs}
+
+
 @pytest.mark.parametrize(
     ("held_mib", "wanted_mib", "share_beyond_runtime_mib", "unloaded"),
     [
@@ -31,9 +35,9 @@ def model(number: int, own_mib: int):
 def test_the_longest_unused_go_until_the_wanted_model_fits(held_mib, wanted_mib, share_beyond_runtime_mib, unloaded):
     held = [model(number, own_mib) for number, own_mib in enumerate(held_mib)]
 
-    going = to_unload(held, model(99, wanted_mib), RUNTIME_BYTES + share_beyond_runtime_mib * MIB)
+    going = to_unload(keyed(held), model(99, wanted_mib), RUNTIME_BYTES + share_beyond_runtime_mib * MIB)
 
-    assert going == [spec.digest for spec in held[:unloaded]]
+    assert going == list(keyed(held[:unloaded]))
 
 
 def test_other_versions_of_the_wanted_model_go_first():
@@ -41,8 +45,18 @@ def test_other_versions_of_the_wanted_model_go_first():
     old = old.model_copy(update={"name": "wanted", "version": "1"})
     wanted = model(99, 300).model_copy(update={"name": "wanted", "version": "2"})
 
-    assert to_unload([used_long_ago, new, old], wanted, RUNTIME_BYTES + 1000 * MIB) == [old.digest]
-    assert to_unload([used_long_ago, new, old], wanted, RUNTIME_BYTES + 700 * MIB) == [old.digest, used_long_ago.digest]
+    held = keyed([used_long_ago, new, old])
+
+    assert to_unload(held, wanted, RUNTIME_BYTES + 1000 * MIB) == [(old.digest, False)]
+    assert to_unload(held, wanted, RUNTIME_BYTES + 700 * MIB) == [(old.digest, False), (used_long_ago.digest, False)]
+
+
+def test_the_same_model_in_another_precision_goes_before_other_models():
+    other, fast = model(0, 300), model(1, 300)
+    held = {(other.digest, False): other, (fast.digest, False): fast}
+
+    assert to_unload(held, fast, RUNTIME_BYTES + 1000 * MIB) == []
+    assert to_unload(held, fast, RUNTIME_BYTES + 700 * MIB) == [(fast.digest, False)]
 
 
 def test_one_image_of_the_size_that_the_model_is_meant_for_has_its_place_too():
@@ -55,6 +69,6 @@ def test_one_image_of_the_size_that_the_model_is_meant_for_has_its_place_too():
         "wanted", base=f"{RUNTIME_BYTES // MIB + 100}m", per_image="41m", per_megapixel_bytes=20 * MIB, megapixels=2.0
     )
 
-    assert to_unload(held, fits, share_bytes) == []
-    assert to_unload(held, too_much, share_bytes) == [held[0].digest]
-    assert to_unload(held, by_size, share_bytes) == [held[0].digest]
+    assert to_unload(keyed(held), fits, share_bytes) == []
+    assert to_unload(keyed(held), too_much, share_bytes) == list(keyed(held))
+    assert to_unload(keyed(held), by_size, share_bytes) == list(keyed(held))

@@ -38,8 +38,10 @@ def measure(request: Request, watch: PeakWatch) -> Report:
     ready_bytes = watch.begin_anew()
     against = _against(models, shown)
     call_s = _call_s(models[request.ways[0]], shown)
-    most_streams = max(way.streams for way in request.ways)
-    images = [shown[i % len(shown)] for i in range(images_of_a_turn(call_s, request.batch, most_streams))]
+    streams, call_images = (
+        max(of) for of in zip(*((way.streams, way.call_images or 1) for way in request.ways), strict=True)
+    )
+    images = [shown[i % len(shown)] for i in range(images_of_a_turn(call_s, request.batch, streams, call_images))]
     fastest_s = _fastest_s(models, images, request)
     return Report(
         ways=tuple(
@@ -51,17 +53,23 @@ def measure(request: Request, watch: PeakWatch) -> Report:
 
 
 def _loaded(request: Request) -> dict[EnginePlan, SavedModel]:
-    """Ready for its first real call. Ways of the graph as it was exported share it."""
+    """Ready for its first real call. Ways that differ in nothing but their calls share it."""
     from workers.engine.saved_model import SavedModel
     from workers.profile.ways.pictures import pictures
 
     [small] = pictures(*(min(side_px, WARM_UP_PX) for side_px in (request.width_px, request.height_px)))[:1]
     models: dict[EnginePlan, SavedModel] = {}
     for way in request.ways:
-        alike = next((models[other] for other in models if not (way.frozen or other.frozen)), None)
+        alike = next((models[other] for other in models if _shared(way, other)), None)
         models[way] = alike or SavedModel(request.directory, request.spec, way, request.threads)
         models[way].detect(small[None])
     return models
+
+
+def _shared(way: EnginePlan, other: EnginePlan) -> bool:
+    if not (way.frozen or other.frozen):
+        return True
+    return (way.frozen, way.bf16, way.streams) == (other.frozen, other.bf16, other.streams)
 
 
 def _against(models: Mapping[EnginePlan, SavedModel], shown: Sequence[Images]) -> dict[EnginePlan, str]:

@@ -4,7 +4,7 @@ Greedy, for a way is dear to try: first how many streams, then those with the gr
 Each round is timed in a process of its own, by turns with the model as it was exported.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +17,8 @@ GAIN_MIN: Final = 1.05
 AS_FAST: Final = 0.97
 #: More calls at once have too little to do each.
 STREAMS_MAX: Final = 16
+#: Images of a call of a stream, where one by one is not the fastest: what a call costs by itself is shared by so many.
+STACK: Final = 4
 
 
 @dataclass(frozen=True)
@@ -54,13 +56,14 @@ def next_round(
 ) -> tuple[EnginePlan, ...]:
     """The ways to time next, PLAIN first; empty when there is nothing left to learn.
 
-    `bf16`: the CPU computes in it. `all_ways`: also a frozen graph with a batch at once where streams pay.
+    `bf16`: the CPU computes in it. `all_ways`: also a frozen graph with a batch at once where streams pay. Streams are
+    timed with calls of one image and, where the signature takes them, of four.
 
     | threads | taken                        | next                                                            |
     |---------|------------------------------|-----------------------------------------------------------------|
     | 4       |                              | plain, 2 streams, 4 streams                                     |
-    | 4       | 2 streams are the fastest    | plain, 2 streams, the same frozen                               |
-    | 4       | streams do not pay           | plain, frozen with a batch at once                              |
+    | 4       | 2 streams are the fastest    | plain, 2 streams, the same frozen, 4 streams frozen             |
+    | 4       | streams do not pay           | plain, frozen with a batch at once, 4 streams frozen            |
     | 1       |                              | plain, frozen with a batch at once                              |
     | 4       | 2 streams frozen; bf16       | plain, 2 streams frozen, the same in bf16                       |
     | any     | a round that did not fit     |                                                                 |
@@ -69,18 +72,21 @@ def next_round(
         return ()
     counts = _streams(threads)
     rounds_before = len(taken) + (0 if counts else 1)
-    single = signature.batch if isinstance(signature.batch, int) else 1
+    sizes = _sizes(signature)
     if rounds_before == 0:
-        return (PLAIN, *(EnginePlan(streams=count, call_images=single) for count in counts))
+        return (PLAIN, *_ways(counts, sizes))
     best = choose(taken).plan
     if rounds_before == 1:
-        frozen = [way.model_copy(update={"frozen": True}) for way in ((best, PLAIN) if all_ways else (best,))]
-        return tuple(dict.fromkeys([PLAIN, best, *frozen]))
+        # Streams of an exported graph share its ops out to all threads, and wait for each other: frozen ones do not.
+        tried = _ways({best.streams, *counts[-1:]} - {1}, sizes)
+        at_once = (PLAIN,) if best == PLAIN or all_ways else ()
+        return tuple(dict.fromkeys([PLAIN, best, *(_frozen(way) for way in (*at_once, *tried))]))
     if rounds_before == 2 and bf16:
         frozen = [way for way, timed in taken[-1].items() if way.frozen and not timed.against]
         if frozen:
             fastest = max(frozen, key=lambda way: taken[-1][way].images_per_s)
-            return (PLAIN, fastest, fastest.model_copy(update={"bf16": True}))
+            alike = [way for way in frozen if way.streams == fastest.streams]
+            return (PLAIN, fastest, *(way.model_copy(update={"bf16": True}) for way in alike))
     return ()
 
 
@@ -107,6 +113,26 @@ def _streams(threads: int) -> list[int]:
     return [1 << power for power in range(1, STREAMS_MAX.bit_length()) if 1 << power <= threads]
 
 
-def _cost(choice: Choice) -> tuple[bool, int, bool, float]:
+def _sizes(signature: Signature) -> tuple[int, ...]:
+    """Images of a stream's call."""
+    match signature.batch:
+        case "dynamic":
+            return 1, STACK
+        case "one":
+            return (1,)
+        case number:
+            return (number,)
+
+
+def _ways(counts: Iterable[int], sizes: Sequence[int]) -> list[EnginePlan]:
+    return [EnginePlan(streams=count, call_images=size) for count in sorted(counts) for size in sizes]
+
+
+def _frozen(way: EnginePlan) -> EnginePlan:
+    return way.model_copy(update={"frozen": True})
+
+
+def _cost(choice: Choice) -> tuple[bool, int, int, bool, float]:
     """Least first: what a frozen graph holds while it is made ready is the most."""
-    return choice.plan.frozen, choice.plan.streams, choice.plan.bf16, -choice.speedup
+    plan = choice.plan
+    return plan.frozen, plan.streams, plan.call_images or 0, plan.bf16, -choice.speedup

@@ -5,6 +5,8 @@ from typing import Final
 
 #: A turn is over when the last call is; with so many images for each stream, that costs every way about as little.
 IMAGES_PER_STREAM: Final = 4
+#: A stream whose calls stack images has so many calls.
+CALLS_PER_STREAM: Final = 2
 #: A model so slow that a turn would take longer has fewer images in it, and two for each stream at least.
 TURN_MAX_S: Final = 2.0
 _IMAGES_PER_STREAM_MIN: Final = 2
@@ -14,20 +16,29 @@ TURNS_MAX: Final = 100
 PATIENCE: Final = 10
 
 
-def images_of_a_turn(call_s: float, batch: int, streams: int) -> int:
-    """Images that each way runs in a turn: `call_s` is what one takes, `streams` the most of any way.
+def images_of_a_turn(call_s: float, batch: int, streams: int, call_images: int) -> int:
+    """Images that each way runs in a turn.
 
-    | call_s | batch | streams | images |
-    |--------|-------|---------|--------|
-    | 0.02   | 8     | 2       | 8      |
-    | 0.02   | 1     | 4       | 16     |
-    | 0.02   | 24    | 2       | 24     |
-    | 0.5    | 8     | 2       | 4      |
-    | 2      | 8     | 1       | 2      |
+    `call_s` is what one takes, `streams` and `call_images` the most of any way that has streams.
+
+    | call_s | batch | streams | call_images | images |
+    |--------|-------|---------|-------------|--------|
+    | 0.02   | 8     | 2       | 1           | 8      |
+    | 0.02   | 8     | 2       | 4           | 16     |
+    | 0.02   | 1     | 4       | 1           | 16     |
+    | 0.02   | 24    | 2       | 1           | 24     |
+    | 0.5    | 8     | 2       | 1           | 4      |
+    | 2      | 8     | 1       | 1           | 2      |
     """
-    wanted, least = max(batch, IMAGES_PER_STREAM * streams), _IMAGES_PER_STREAM_MIN * streams
+    wanted = max(batch, streams_images(streams, call_images))
+    least = _IMAGES_PER_STREAM_MIN * streams
     affordable = int(TURN_MAX_S / call_s)
     return max(least, min(wanted, affordable // streams * streams))
+
+
+def streams_images(streams: int, call_images: int) -> int:
+    """The fewest that keep so many streams busy: 2 of calls of one image 8, 2 of calls of four 16."""
+    return streams * max(IMAGES_PER_STREAM, CALLS_PER_STREAM * call_images)
 
 
 def enough(turn_s: Sequence[float], repeat_s: float) -> bool:

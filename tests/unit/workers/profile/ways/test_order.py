@@ -6,11 +6,17 @@ from contract.engine_plan import PLAIN, EnginePlan
 from contract.model_io import Signature
 from workers.profile.ways.order import UNTIMED, Timed, choose, next_round
 
-DYNAMIC, FOUR = Signature(), Signature(batch=4)
-TWO, FOUR_STREAMS = EnginePlan(streams=2, call_images=1), EnginePlan(streams=4, call_images=1)
+DYNAMIC, ONE, FOUR = Signature(), Signature(batch="one"), Signature(batch=4)
+
+
+def streams(count, call_images=1, **more):
+    return EnginePlan(streams=count, call_images=call_images, **more)
+
+
+TWO, TWO_STACKED, FOUR_STREAMS = streams(2), streams(2, 4), streams(4)
 FROZEN = EnginePlan(frozen=True)
-TWO_FROZEN = EnginePlan(streams=2, call_images=1, frozen=True)
-TWO_BF16 = EnginePlan(streams=2, call_images=1, frozen=True, bf16=True)
+TWO_FROZEN, TWO_STACKED_FROZEN = streams(2, frozen=True), streams(2, 4, frozen=True)
+TWO_BF16, TWO_STACKED_BF16 = streams(2, frozen=True, bf16=True), streams(2, 4, frozen=True, bf16=True)
 
 
 def rounds(speeds, *, threads=2, bf16=False, all_ways=False, signature=DYNAMIC, against=None):
@@ -27,21 +33,38 @@ def rounds(speeds, *, threads=2, bf16=False, all_ways=False, signature=DYNAMIC, 
     ("speeds", "how", "timed"),
     [
         pytest.param({}, {"threads": 1}, [[PLAIN, FROZEN]], id="one thread: no streams"),
-        pytest.param({}, {"threads": 2}, [[PLAIN, TWO], [PLAIN, FROZEN]], id="streams do not pay"),
         pytest.param(
-            {TWO: 15.0}, {"threads": 3}, [[PLAIN, TWO], [PLAIN, TWO, TWO_FROZEN]], id="powers of two up to the threads"
+            {},
+            {"threads": 2},
+            [[PLAIN, TWO, TWO_STACKED], [PLAIN, FROZEN, TWO_FROZEN, TWO_STACKED_FROZEN]],
+            id="streams of a frozen graph may pay where those of an exported one do not",
+        ),
+        pytest.param(
+            {TWO: 15.0},
+            {"threads": 3, "signature": ONE},
+            [[PLAIN, TWO], [PLAIN, TWO, TWO_FROZEN]],
+            id="powers of two up to the threads, and no stacks for a signature of one image",
         ),
         pytest.param(
             {TWO: 15.0, FOUR_STREAMS: 15.2},
-            {"threads": 4},
-            [[PLAIN, TWO, FOUR_STREAMS], [PLAIN, TWO, TWO_FROZEN]],
-            id="fewer streams are as fast",
+            {"threads": 4, "signature": ONE},
+            [[PLAIN, TWO, FOUR_STREAMS], [PLAIN, TWO, TWO_FROZEN, streams(4, frozen=True)]],
+            id="fewer streams are as fast; once frozen, the most are tried too",
         ),
-        pytest.param({TWO: 15.0}, {"all_ways": True}, [[PLAIN, TWO], [PLAIN, TWO, TWO_FROZEN, FROZEN]], id="thorough"),
+        pytest.param(
+            {TWO: 15.0},
+            {"all_ways": True},
+            [[PLAIN, TWO, TWO_STACKED], [PLAIN, TWO, FROZEN, TWO_FROZEN, TWO_STACKED_FROZEN]],
+            id="thorough",
+        ),
         pytest.param(
             {TWO: 15.0, TWO_FROZEN: 20.0},
             {"bf16": True},
-            [[PLAIN, TWO], [PLAIN, TWO, TWO_FROZEN], [PLAIN, TWO_FROZEN, TWO_BF16]],
+            [
+                [PLAIN, TWO, TWO_STACKED],
+                [PLAIN, TWO, TWO_FROZEN, TWO_STACKED_FROZEN],
+                [PLAIN, TWO_FROZEN, TWO_BF16, TWO_STACKED_BF16],
+            ],
             id="bfloat16 where the CPU has it",
         ),
     ],
@@ -51,7 +74,7 @@ def test_the_rounds(speeds, how, timed) -> None:
 
 
 def test_a_graph_that_cannot_be_frozen_is_not_tried_in_bfloat16() -> None:
-    against = {TWO_FROZEN: "its graph cannot be frozen"}
+    against = dict.fromkeys([TWO_FROZEN, TWO_STACKED_FROZEN], "its graph cannot be frozen")
 
     assert len(rounds({TWO: 15.0, TWO_FROZEN: 20.0}, bf16=True, against=against)) == 2
 
@@ -59,9 +82,9 @@ def test_a_graph_that_cannot_be_frozen_is_not_tried_in_bfloat16() -> None:
 def test_a_round_that_did_not_fit_is_the_last() -> None:
     assert next_round(DYNAMIC, 2, bf16=True, all_ways=True, taken=[{}]) == ()
     assert choose([{}]) == UNTIMED
-    streams = {PLAIN: Timed(10.0), TWO: Timed(15.0)}
-    assert next_round(DYNAMIC, 2, bf16=True, all_ways=True, taken=[streams, {}]) == ()
-    assert choose([streams, {}]).plan == TWO
+    exported = {PLAIN: Timed(10.0), TWO: Timed(15.0)}
+    assert next_round(DYNAMIC, 2, bf16=True, all_ways=True, taken=[exported, {}]) == ()
+    assert choose([exported, {}]).plan == TWO
 
 
 def test_a_signature_of_a_fixed_number_is_called_with_so_many() -> None:
@@ -76,6 +99,9 @@ def test_a_signature_of_a_fixed_number_is_called_with_so_many() -> None:
         pytest.param({}, PLAIN, id="nothing is faster"),
         pytest.param({TWO: 10.4, FROZEN: 10.4}, PLAIN, id="faster by less than 5 %"),
         pytest.param({TWO: 15.0}, TWO, id="streams"),
+        pytest.param({TWO: 15.0, TWO_STACKED: 15.3}, TWO, id="single images within 3 %"),
+        pytest.param({TWO: 15.0, TWO_STACKED: 16.0}, TWO_STACKED, id="stacks"),
+        pytest.param({TWO_FROZEN: 15.0}, TWO_FROZEN, id="frozen streams where exported ones do not pay"),
         pytest.param({TWO: 15.0, TWO_FROZEN: 15.4}, TWO, id="what costs less memory within 3 %"),
         pytest.param({TWO: 15.0, TWO_FROZEN: 20.0}, TWO_FROZEN, id="both"),
         pytest.param({FROZEN: 13.0}, FROZEN, id="frozen only"),

@@ -17,6 +17,7 @@ from workers.profile.ways.thoroughness import Thoroughness
 
 HERE, ELSEWHERE = "x86_64_v3-2t", "x86_64_v4-8t"
 TWO = EnginePlan(streams=2, call_images=1)
+TWO_STACKED = EnginePlan(streams=2, call_images=4)
 TWO_FROZEN = EnginePlan(streams=2, call_images=1, frozen=True)
 
 
@@ -50,7 +51,10 @@ def test_streams_need_no_more_memory_than_is_known() -> None:
 
     assert found.plan == TWO.model_copy(update={"machine": HERE, "speedup": 1.8})
     assert (found.images_per_s, found.exported_images_per_s) == (18.0, 10.0)
-    assert told == [(PLAIN, 10.0), (TWO, 18.0), (PLAIN, 10.0), (TWO, 18.0), (TWO_FROZEN, 10.0)]
+    assert told == [
+        *[(PLAIN, 10.0), (TWO, 18.0), (TWO_STACKED, 10.0)],
+        *[(PLAIN, 10.0), (TWO, 18.0), (TWO_FROZEN, 10.0), (TWO_FROZEN.model_copy(update={"call_images": 4}), 10.0)],
+    ]
 
 
 def test_what_a_frozen_graph_holds_is_seen_in_a_process_of_its_own() -> None:
@@ -118,7 +122,14 @@ def test_a_batch_keeps_every_stream_busy() -> None:
 
 @pytest.mark.parametrize(
     ("streams", "call_images", "measured", "batch"),
-    [(1, None, [1, 4, 8], 1), (2, 1, [1, 4, 8, 16], 8), (2, 1, [1, 4, 24], 24), (8, 1, [1, 4, 8], 32), (2, 4, [8], 32)],
+    [
+        (1, None, [1, 4, 8], 1),
+        (2, 1, [1, 4, 8, 16], 8),
+        (2, 1, [1, 4, 24], 24),
+        (8, 1, [1, 4, 8], 32),
+        (2, 4, [8], 16),
+        (2, 4, [8, 24], 24),
+    ],
 )
 def test_the_batch_of_streams(streams, call_images, measured, batch) -> None:
     plan = EnginePlan(streams=streams, call_images=call_images)

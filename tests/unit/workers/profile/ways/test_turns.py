@@ -6,11 +6,20 @@ from workers.profile.ways.turns import TURNS_MAX, enough, images_of_a_turn
 
 
 @pytest.mark.parametrize(
-    ("call_s", "batch", "streams", "images"),
-    [(0.02, 8, 2, 8), (0.02, 1, 4, 16), (0.02, 24, 2, 24), (0.5, 8, 2, 4), (2.0, 8, 1, 2), (30.0, 8, 4, 8)],
+    ("call_s", "batch", "streams", "call_images", "images"),
+    [
+        (0.02, 8, 2, 1, 8),
+        (0.02, 8, 2, 4, 16),
+        (0.02, 1, 4, 1, 16),
+        (0.02, 24, 2, 1, 24),
+        (0.5, 8, 2, 1, 4),
+        (0.5, 8, 2, 4, 4),
+        (2.0, 8, 1, 1, 2),
+        (30.0, 8, 4, 1, 8),
+    ],
 )
-def test_the_images_of_a_turn(call_s, batch, streams, images) -> None:
-    assert images_of_a_turn(call_s, batch, streams) == images
+def test_the_images_of_a_turn(call_s, batch, streams, call_images, images) -> None:
+    assert images_of_a_turn(call_s, batch, streams, call_images) == images
 
 
 @pytest.mark.parametrize(
