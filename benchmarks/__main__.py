@@ -51,6 +51,7 @@ BENCHMARKS = (
     Benchmark("peers", "Against other servers", claims=True),
     Benchmark("overhead", "What Vedette itself costs, with a model that does nothing", claims=True),
     Benchmark("streams_memory", "What two streams hold in memory, over one", claims=True),
+    Benchmark("precision", "What a frozen graph and bfloat16 change in what is found", claims=True),
     Benchmark("coarse", "What decoding at reduced scale costs and loses"),
     Benchmark("startup", "From a start to the first detection", claims=True),
     Benchmark("fleet", "What it costs to ask a large fleet"),

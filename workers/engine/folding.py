@@ -118,7 +118,12 @@ def _readers(graph: Any, outputs: Collection[str]) -> dict[str, list[str]]:
 
 
 def _channels_last_float(node: Any) -> bool:
-    return node.attr["data_format"].s in (b"", b"NHWC") and node.attr["T"].type == tf.float32.as_datatype_enum
+    return _attr(node, "data_format").s in (b"", b"NHWC") and _attr(node, "T").type == tf.float32.as_datatype_enum
+
+
+def _attr(node: Any, name: str) -> Any:
+    """Not `node.attr[name]`, which makes what is missing; optimizers refuse a node that has what its op has not."""
+    return node.attr.get(name, tf.compat.v1.AttrValue())
 
 
 def _behind(
@@ -155,8 +160,8 @@ def _after(affine: _Affine, node: Any, last: str, constants: _Constants) -> _Aff
             return affine.then(scale=1 / value)
         case "Identity", []:
             return affine
-        case op, [gamma, beta, mean, variance] if op in _NORMALISATIONS and first and not node.attr["is_training"].b:
-            scale = gamma / np.sqrt(variance + node.attr["epsilon"].f)
+        case op, [gamma, beta, mean, variance] if op in _NORMALISATIONS and first and not _attr(node, "is_training").b:
+            scale = gamma / np.sqrt(variance + _attr(node, "epsilon").f)
             return affine.then(scale, beta - mean * scale)
         case _:
             return None

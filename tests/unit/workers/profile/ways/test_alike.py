@@ -49,9 +49,23 @@ def test_each_image_is_compared_and_the_difference_is_named() -> None:
     same, off = found((BOX, 0.9, 3)), found((moved(0.1), 0.9, 3))
 
     said = "class 3 with a score of 0.90 is found by the exported graph only, or elsewhere"
-    assert difference([same, same], [same, off]) == said
+    assert difference([same, same], [same, off]) == f"{said}, and 1 more of 4"
     assert difference([same, found()], [same, same]).startswith("class 3 with a score of 0.90 is found by this one")
     assert difference([same], [same, same]) == "1 images got 2 answers"
+
+
+@pytest.mark.parametrize(("alone", "alike"), [(0, True), (1, True), (2, False)])
+def test_one_in_fifty_may_be_decided_otherwise_by_suppression(alone, alike) -> None:
+    rows = [((0.0, 0.0, 0.1 + 0.01 * row, 0.1), 0.9, row) for row in range(50)]
+    other = [(moved(0.1), 0.9, row) if row < alone else (box, 0.9, row) for box, _, row in rows]
+
+    said = difference([found(*rows)], [found(*other)])
+
+    assert said == (
+        ""
+        if alike
+        else "class 0 with a score of 0.90 is found by the exported graph only, or elsewhere, and 3 more of 100"
+    )
 
 
 def test_only_the_best_count_where_no_score_is_high() -> None:
