@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-COUNT: Final = 4
+#: Of which a detector finds some hundred and fifty things.
+COUNT: Final = 8
 _SHAPES: Final = 14
 #: A pattern this coarse has edges and gradients of every size once it is enlarged.
 _GRAIN_PX: Final = 12
