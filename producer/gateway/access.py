@@ -21,7 +21,7 @@ from producer.gateway import page, threads
 from producer.gateway.api_keys import ApiKey, find
 from producer.gateway.backend import Backend
 from producer.gateway.errors import CrossSite, RateLimited, Unauthorized, answer_to
-from producer.gateway.other_sites import is_of_another_site
+from producer.gateway.other_sites import is_for_another_host, is_of_another_site
 from producer.outage import answering
 
 #: For who looks whether this process lives, and for who wants to know what a key would open.
@@ -34,19 +34,32 @@ _OTHER_SITE: Final = (
     "a page of another site may not ask a gateway that needs no key (Sec-Fetch-Site, Origin); ask from a service, or "
     "give the gateway keys (VEDETTE_API_KEYS_FILE)"
 )
+_OTHER_HOST: Final = (
+    "a gateway that needs no key is asked as localhost, or by a loopback address, and not as {host!r} (Host): a page of "
+    "another site could have that name. A proxy in front of it may set Host; else give the gateway keys "
+    "(VEDETTE_API_KEYS_FILE), or start it with --insecure where the network keeps strangers away"
+)
 
 
 class Access:
     """ASGI middleware; `request.state.caller` is the key's ApiKey, or None where nobody needs one.
 
     `api_keys` is asked with every request, and with every piece of one that lasts: a key that is taken out stops at
-    once. None: there are none, and everybody may ask.
+    once. None: there are none, and everybody may ask; unless `any_host`, by a name of this machine's own.
     """
 
-    def __init__(self, app: ASGIApp, backend: Backend, api_keys: Callable[[], Sequence[ApiKey]] | None) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        backend: Backend,
+        api_keys: Callable[[], Sequence[ApiKey]] | None,
+        *,
+        any_host: bool = False,
+    ) -> None:
         self._app = app
         self._backend = backend
         self._keys = api_keys
+        self._any_host = any_host
         script = resources.files(__package__).joinpath("rate.lua").read_text(encoding="utf-8")
         self._take = backend.redis.register_script(script)
 
@@ -55,8 +68,8 @@ class Access:
             await self._app(scope, receive, send)
             return
         if self._keys is None:
-            refused = is_of_another_site(scope["method"], Headers(scope=scope))
-            await (answer_to(CrossSite(_OTHER_SITE), scope["path"]) if refused else self._app)(scope, receive, send)
+            refused = self._flaw(scope["method"], Headers(scope=scope))
+            await (answer_to(CrossSite(refused), scope["path"]) if refused else self._app)(scope, receive, send)
             return
         try:
             caller = await self._admit(self._keys(), Headers(scope=scope))
@@ -65,6 +78,12 @@ class Access:
             return
         scope.setdefault("state", {})["caller"] = caller
         await self._while_admitted(caller, self._keys, scope, receive, send)
+
+    def _flaw(self, method: str, headers: Headers) -> str:
+        """Why nobody's request is not taken; "" when it is."""
+        if not self._any_host and is_for_another_host(headers):
+            return _OTHER_HOST.format(host=headers["host"])
+        return _OTHER_SITE if is_of_another_site(method, headers) else ""
 
     async def _while_admitted(
         self, caller: ApiKey, api_keys: Callable[[], Sequence[ApiKey]], scope: Scope, receive: Receive, send: Send

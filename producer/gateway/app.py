@@ -83,9 +83,12 @@ def create_app(
     store: Callable[[bytes], str] | None = None,
     webhook_secrets: Sequence[HostSecrets] = (),
     timing: Timing | None = None,
+    *,
+    any_host: bool = False,
 ) -> FastAPI:
-    """The application; connects to Redis when it is first asked something. Without `api_keys` everybody may ask.
+    """The application; connects to Redis when it is first asked something.
 
+    Without `api_keys` everybody may ask who asks this machine's loopback interface by name, or with `any_host`, everybody.
     `store` keeps the bytes of an image for the workers and gives its reference; None: as the producer's Client does.
     Webhooks are delivered, in this `timing`, where there are `webhook_secrets`.
     """
@@ -121,7 +124,7 @@ def create_app(
     # The last one added is the first to see a request.
     app.add_middleware(LargeBodies, at_once=limits.large_bodies, body_s=limits.body_s)
     app.add_middleware(RequestLimit, limits=limits)
-    app.add_middleware(Access, backend=backend, api_keys=known if api_keys else None)
+    app.add_middleware(Access, backend=backend, api_keys=known if api_keys else None, any_host=any_host)
     app.add_middleware(RequestId)
     app.add_middleware(Counted, counters=backend.counters)
     return app

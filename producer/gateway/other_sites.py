@@ -2,13 +2,17 @@
 
 A gateway that needs no key listens where only this machine can reach it, and so can every page that somebody opens in
 a browser here: a form, or JSON that is said to be text, is sent without a question, and only the answer is kept from
-the page. A key is its own proof, for no page of another site can send one along.
+the page. Nor is the answer, where the page's own name has come to mean this machine (DNS rebinding): to the browser the
+gateway is of the same site then, and only `Host` tells what it believes to ask. A key is its own proof, for no page of
+another site can send one along.
 """
 
 from typing import Final
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
+
+from contract.addresses import is_loopback
 
 #: They change nothing here, and their answers are kept from other sites by the browser.
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -28,6 +32,21 @@ def is_of_another_site(method: str, headers: Headers) -> bool:
         return site not in _OURS
     origin = headers.get("origin")
     return origin is not None and _host_of(origin) != headers.get("host", "").lower()
+
+
+def is_for_another_host(headers: Headers) -> bool:
+    """Whether `Host` is a name or an address of anything but this machine's loopback interface.
+
+    What sends none is no browser.
+    """
+    host = headers.get("host")
+    if host is None:
+        return False
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return True
+    return not (is_loopback(name) or name.endswith(".localhost"))
 
 
 def _host_of(origin: str) -> str | None:

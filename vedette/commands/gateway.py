@@ -16,7 +16,7 @@ PORT: Final = 8080
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
 @click.option("--port", type=click.IntRange(1, 65535), default=PORT, show_default=True)
-@click.option("--insecure", is_flag=True, help="Listen where others can reach it although nobody needs a key.")
+@click.option("--insecure", is_flag=True, help="Let others ask, by any host name, although nobody needs a key.")
 @click.option("--new-key", metavar="NAME", help="Print a new API key and the lines of the file that admit it, and end.")
 @click.option(
     "--new-webhook-secret",
@@ -56,7 +56,7 @@ def gateway(
     secrets = () if settings.webhook_secrets_file is None else read_secrets(settings.webhook_secrets_file)
     if settings.webhook_hosts and not secrets:
         click.echo("webhooks are taken, and not delivered from here: VEDETTE_WEBHOOK_SECRETS_FILE is not set", err=True)
-    app = create_app(settings, api_keys=api_keys, webhook_secrets=secrets)
+    app = create_app(settings, api_keys=api_keys, webhook_secrets=secrets, any_host=insecure)
     if tracing.set_up("vedette-gateway"):
         with needs_extra("otel", "traces"):
             from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor

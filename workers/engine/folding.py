@@ -13,31 +13,22 @@ Graphs without variables only. Results change by what float32 rounds off.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-Values = npt.NDArray[np.float64]
+from workers.engine.constants import Constants, Values, node_of
 
-_CONVOLUTIONS: Final = ("Conv2D", "DepthwiseConv2dNative")
+_DEPTHWISE: Final = "DepthwiseConv2dNative"
+_CONVOLUTIONS: Final = ("Conv2D", _DEPTHWISE)
 _NORMALISATIONS: Final = ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")
-#: What constants are made with. Everything else is left to TensorFlow.
-_ARITHMETIC: Final[Mapping[str, Callable[..., Any]]] = {
-    "Add": np.add,
-    "AddV2": np.add,
-    "Identity": lambda value: value,
-    "Mul": np.multiply,
-    "Neg": np.negative,
-    "RealDiv": np.divide,
-    "Rsqrt": lambda value: 1 / np.sqrt(value),
-    "Sqrt": np.sqrt,
-    "Squeeze": np.squeeze,
-    "Sub": np.subtract,
-}
+#: What may be folded, if it is the same for all of a channel.
+_FOLDED: Final = frozenset({"Add", "AddV2", "BiasAdd", "Identity", "Mul", "RealDiv", "Sub", *_NORMALISATIONS})
 
 
 @dataclass(frozen=True)
@@ -54,57 +45,78 @@ class _Affine:
 _UNCHANGED: Final = _Affine(np.ones(()), np.zeros(()))
 
 
+@dataclass(frozen=True)
+class _Fold:
+    convolution: Any
+    #: That it gives.
+    channels: int
+    #: Name of the last node that goes into it, which becomes its bias.
+    end: str
+    affine: _Affine
+
+    @property
+    def kernel(self) -> str:
+        return f"{self.end}/folded_weights"
+
+    @property
+    def bias(self) -> str:
+        return f"{self.end}/folded_bias"
+
+
 def folded(graph: Any, outputs: Collection[str]) -> Any:
-    """A GraphDef that computes the same. `outputs`: names of nodes that are fetched; they stay.
+    """A GraphDef that computes the same `outputs`, names of nodes, and has no more than that takes.
 
     Only in float32 and with channels last, and only constants: what is not sure to be the same is left as it is.
     """
     nodes = {node.name: node for node in graph.node}
-    readers = _readers(graph, outputs)
-    constants = _Constants(nodes)
-    replaced: dict[str, list[Any]] = {}
-    for node in graph.node:
-        if node.op not in _CONVOLUTIONS or not _channels_last_float(node):
-            continue
-        weights = constants.value(node.input[1])
-        chain, affine = _behind(node, nodes, readers, constants)
-        if weights is None or [each.op for each in chain if each.op != "Identity"] in ([], ["BiasAdd"]):
-            continue
-        replaced |= {each.name: [] for each in chain}
-        replaced[node.name], replaced[chain[-1].name] = _convolution_with_bias(node, chain[-1].name, weights, affine)
+    constants = Constants(nodes)
+    folds = list(_folds(nodes, _readers(graph, outputs), constants))
+    by_convolution = {fold.convolution.name: fold for fold in folds}
+    by_end = {fold.end: fold for fold in folds}
     result = tf.compat.v1.GraphDef(library=graph.library, versions=graph.versions)
+
+    def sources(name: str) -> list[str]:
+        if name in by_end:
+            return [by_end[name].convolution.name]
+        # What follows the image and the weights are control inputs.
+        read = nodes[name].input
+        return [read[0], *read[2:]] if name in by_convolution else list(read)
+
+    needed = _reached(outputs, sources)
     for node in graph.node:
-        result.node.extend(replaced.get(node.name, [node]))
+        if node.name not in needed:
+            continue
+        if node.name in by_end:
+            _add_bias(result, by_end[node.name])
+        elif node.name in by_convolution:
+            _add_convolution(result, by_convolution[node.name], constants.weights(node))
+        else:
+            result.node.append(node)
     return result
 
 
-class _Constants:
-    def __init__(self, nodes: Mapping[str, Any]) -> None:
-        self._nodes = nodes
-        self._values: dict[str, Values | None] = {}
+def _reached(outputs: Iterable[str], sources: Callable[[str], list[str]]) -> set[str]:
+    found, open_ends = set[str](), list(outputs)
+    while open_ends:
+        name = open_ends.pop()
+        if name not in found:
+            found.add(name)
+            open_ends += map(node_of, sources(name))
+    return found
 
-    def value(self, source: str) -> Values | None:
-        """What a node reads there; None when it depends on more than float32 constants."""
-        name = source.removesuffix(":0")
-        if name not in self._values:
-            self._values[name] = self._found(self._nodes.get(name))
-        return self._values[name]
 
-    def per_channel(self, source: str) -> Values | None:
-        """[C] or a number of what is one for all rows, columns and images; None for anything else."""
-        value = self.value(source)
-        if value is None or value.size != np.prod(value.shape[-1:]):
-            return None
-        return value.reshape(value.shape[-1:])
-
-    def _found(self, node: Any) -> Values | None:
-        if node is None:
-            return None
-        if node.op == "Const":
-            value = tf.make_ndarray(node.attr["value"].tensor)
-            return value.astype(np.float64) if value.dtype == np.float32 else None
-        values = [self.value(source) for source in node.input] if node.op in _ARITHMETIC else [None]
-        return None if any(value is None for value in values) else np.asarray(_ARITHMETIC[node.op](*values))
+def _folds(nodes: Mapping[str, Any], readers: Mapping[str, Sequence[str]], constants: Constants) -> Iterator[_Fold]:
+    for node in nodes.values():
+        if node.op not in _CONVOLUTIONS or not _channels_last_float(node):
+            continue
+        weights = constants.weights(node)
+        if weights is None:
+            continue
+        # [height, width, channels in, channels out], of each channel in where it is depthwise.
+        channels = int(np.prod(weights.shape[2 if node.op == _DEPTHWISE else 3 :]))
+        chain, affine = _behind(node, channels, nodes, readers, constants)
+        if [each.op for each in chain if each.op != "Identity"] not in ([], ["BiasAdd"]):
+            yield _Fold(node, channels, chain[-1].name, affine)
 
 
 def _readers(graph: Any, outputs: Collection[str]) -> dict[str, list[str]]:
@@ -112,7 +124,7 @@ def _readers(graph: Any, outputs: Collection[str]) -> dict[str, list[str]]:
     readers: dict[str, list[str]] = {name: [""] for name in outputs}
     for node in graph.node:
         for source in node.input:
-            readers.setdefault(source.lstrip("^").split(":")[0], []).append(node.name)
+            readers.setdefault(node_of(source), []).append(node.name)
     return readers
 
 
@@ -126,14 +138,18 @@ def _attr(node: Any, name: str) -> Any:
 
 
 def _behind(
-    convolution: Any, nodes: Mapping[str, Any], readers: Mapping[str, Sequence[str]], constants: _Constants
+    convolution: Any,
+    channels: int,
+    nodes: Mapping[str, Any],
+    readers: Mapping[str, Sequence[str]],
+    constants: Constants,
 ) -> tuple[list[Any], _Affine]:
     """The nodes in order that each alone read the one before and scale or move its channels, and what they do to it."""
     chain: list[Any] = []
     last, affine = convolution, _UNCHANGED
     while len(reading := readers.get(last.name, ())) == 1 and reading[0] in nodes:
         node = nodes[reading[0]]
-        after = _after(affine, node, last.name, constants)
+        after = _after(affine, node, last.name, partial(constants.per_channel, channels=channels))
         if after is None:
             break
         chain.append(node)
@@ -141,12 +157,14 @@ def _behind(
     return chain, affine
 
 
-def _after(affine: _Affine, node: Any, last: str, constants: _Constants) -> _Affine | None:
+def _after(affine: _Affine, node: Any, last: str, per_channel: Callable[[str], Values | None]) -> _Affine | None:
     """`affine`, then `node`, which reads the node `last`; None when `node` does anything else."""
+    if node.op not in _FOLDED or not _channels_last_float(node):
+        return None
     first = node.input[0].removesuffix(":0") == last
-    found = [constants.per_channel(source) for source in (node.input[1:] if first else node.input[:-1])]
+    found = [per_channel(source) for source in (node.input[1:] if first else node.input[:-1])]
     values = [value for value in found if value is not None]
-    if len(values) != len(node.input) - 1 or not _channels_last_float(node):
+    if len(values) != len(node.input) - 1:
         return None
     match node.op, values:
         case "Add" | "AddV2" | "BiasAdd", [value]:
@@ -166,25 +184,25 @@ def _after(affine: _Affine, node: Any, last: str, constants: _Constants) -> _Aff
             return None
 
 
-def _convolution_with_bias(node: Any, name: str, weights: Values, affine: _Affine) -> tuple[list[Any], list[Any]]:
-    """What stands in for the convolution, and for the last node behind it, `name`."""
-    depthwise = node.op == "DepthwiseConv2dNative"
-    channels = int(np.prod(weights.shape[2:])) if depthwise else weights.shape[3]
-    scale, offset = (np.broadcast_to(value, channels) for value in (affine.scale, affine.offset))
-    # Depthwise weights are [height, width, channels in, channels out of each].
-    kernel = _constant(f"{name}/folded_weights", weights * (scale.reshape(weights.shape[2:]) if depthwise else scale))
-    convolution = type(node)()
-    convolution.CopyFrom(node)
-    convolution.input[1] = kernel.name
-    bias = _constant(f"{name}/folded_bias", offset)
-    with_bias = type(node)(name=name, op="BiasAdd", input=[node.name, bias.name], device=node.device)
-    with_bias.attr["T"].type = tf.float32.as_datatype_enum
-    with_bias.attr["data_format"].s = b"NHWC"
-    return [kernel, convolution], [bias, with_bias]
+def _add_convolution(graph: Any, fold: _Fold, weights: npt.NDArray[np.float32]) -> None:
+    scale = np.broadcast_to(fold.affine.scale, fold.channels)
+    if fold.convolution.op == _DEPTHWISE:
+        scale = scale.reshape(weights.shape[2:])
+    _add_constant(graph, fold.kernel, weights * scale)
+    node = graph.node.add()
+    node.CopyFrom(fold.convolution)
+    node.input[1] = fold.kernel
 
 
-def _constant(name: str, values: Values) -> Any:
-    node = tf.compat.v1.NodeDef(name=name, op="Const")
+def _add_bias(graph: Any, fold: _Fold) -> None:
+    _add_constant(graph, fold.bias, np.broadcast_to(fold.affine.offset, fold.channels))
+    node = graph.node.add(name=fold.end, op="BiasAdd", input=[fold.convolution.name, fold.bias])
+    node.device = fold.convolution.device
+    node.attr["T"].type = tf.float32.as_datatype_enum
+    node.attr["data_format"].s = b"NHWC"
+
+
+def _add_constant(graph: Any, name: str, values: Values) -> None:
+    node = graph.node.add(name=name, op="Const")
     node.attr["dtype"].type = tf.float32.as_datatype_enum
     node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(values.astype(np.float32)))
-    return node

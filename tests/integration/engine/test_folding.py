@@ -25,6 +25,10 @@ def convolved(images):
     return tf.nn.conv2d(images, KERNEL, 1, "SAME")
 
 
+def convolved_to_one(images):
+    return tf.nn.conv2d(images, KERNEL[..., :1], 1, "SAME")
+
+
 def convolved_depthwise(images):
     return tf.nn.depthwise_conv2d(images[..., :3], DEPTHWISE, (1, 1, 1, 1), "SAME")
 
@@ -111,6 +115,8 @@ def divided_by_it(images):
         pytest.param(read_twice, id="read twice"),
         pytest.param(its_own_factor, id="a factor that is no constant"),
         pytest.param(divided_by_it, id="a divisor"),
+        pytest.param(lambda images: convolved(images)[..., :1] * GAMMA, id="one channel that becomes six"),
+        pytest.param(lambda images: convolved_to_one(images) * GAMMA, id="and that of the convolution itself"),
         pytest.param(lambda images: convolved(images) * np.ones((7, 5, 1), np.float32) * 2, id="by place"),
         pytest.param(lambda images: tf.nn.bias_add(convolved(images), BETA), id="a bias already"),
     ],

@@ -78,6 +78,28 @@ def test_a_page_of_another_site_cannot_ask_a_gateway_without_keys(
 
 
 @pytest.mark.usefixtures("fleet")
+def test_a_page_whose_name_has_come_to_mean_this_machine_cannot_ask_either(
+    http: httpx.Client, guarded: httpx.Client
+) -> None:
+    rebound = {"Host": "evil.example:8080", "Sec-Fetch-Site": "same-origin"}
+
+    answer = http.get("/v1/models", headers=rebound)
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "cross_site")
+    assert "not as 'evil.example:8080'" in answer.json()["message"]
+    assert http.post("/v1/jobs", json=BODY, headers=rebound).status_code == 403
+    assert http.get("/v1/models", headers={"Host": "localhost:8080"}).status_code == 200
+    # a key is proof enough
+    assert guarded.get("/v1/models", headers={**rebound, **bearer("vdt_line")}).status_code == 200
+
+
+@pytest.mark.usefixtures("fleet")
+def test_with_insecure_it_is_asked_by_any_name(settings: Settings) -> None:
+    with running_gateway(settings, any_host=True) as url:
+        assert httpx.get(f"{url}/v1/models", headers={"Host": "vedette.example"}).status_code == 200
+
+
+@pytest.mark.usefixtures("fleet")
 def test_pages_of_the_gateway_and_whoever_has_a_key_may_ask(http: httpx.Client, guarded: httpx.Client) -> None:
     assert http.post("/v1/jobs", json=BODY, headers={"Sec-Fetch-Site": "same-origin"}).status_code == 201
     foreign = {"Sec-Fetch-Site": "cross-site"}

@@ -3,7 +3,7 @@
 import pytest
 from starlette.datastructures import Headers
 
-from producer.gateway.other_sites import is_of_another_site
+from producer.gateway.other_sites import is_for_another_host, is_of_another_site
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,26 @@ from producer.gateway.other_sites import is_of_another_site
 )
 def test_who_asks(method: str, headers: dict[str, str], expected: bool) -> None:
     assert is_of_another_site(method, Headers(headers)) is expected
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        (None, False),
+        ("localhost", False),
+        ("Localhost:8080", False),
+        ("vedette.localhost:8080", False),
+        ("127.0.0.1:8080", False),
+        ("127.8.0.1", False),
+        ("[::1]:8080", False),
+        ("evil.example:8080", True),
+        ("localhost.evil.example", True),
+        ("10.0.0.7:8080", True),
+        ("127.0.0.1.evil.example", True),
+        ("user@evil.example", True),
+        ("", True),
+        ("[", True),
+    ],
+)
+def test_which_host_is_this_machine(host: str | None, expected: bool) -> None:
+    assert is_for_another_host(Headers({} if host is None else {"host": host})) is expected
