@@ -138,9 +138,9 @@ class Client:
         `webhook` is an address that is told when the job has ended, by a gateway (docs/http.md, Webhooks); its host
         must be listed (VEDETTE_WEBHOOK_HOSTS). `Job.status().webhook` says whether it was.
 
-        `exact` has every image decoded as it is. Without it, a JPEG that the model's own resizer makes much smaller is
-        decoded at a half, a quarter or an eighth of its sides, which is several times faster and finds the same within
-        a tolerance (docs/models.md).
+        `exact` has nothing approximated. Without it, a JPEG that the model's own resizer makes much smaller is decoded
+        at a half, a quarter or an eighth of its sides, and a model may be computed in bfloat16 where that was measured
+        to be faster; both find the same within a tolerance (docs/models.md).
 
         Raises InvalidArgument, WebhookRefused, ModelUnknown, NoCapableWorker (not with `allow_waiting`, which queues
         the job until a worker comes), RedisUnreachable, RedisRefused, and behind Sentinel NotReplicated: when this

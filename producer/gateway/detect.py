@@ -27,7 +27,7 @@ class DetectRequest(Input):
     model: str = Field(min_length=1, max_length=128, examples=["defects-small"])
     min_score: float = Field(0.5, ge=0, le=1, description="Detections below it are not reported")
     allow_degraded: bool = Field(False, description="It may be made coarser where it fits into no worker's memory")
-    exact: bool = Field(False, description="It is decoded as it is, also where its model sees less of it")
+    exact: bool = Field(False, description="Nothing is approximated: it is decoded as it is, and computed in float32")
 
 
 _BODY: Final = json_body(schema_of(DetectRequest), {"image": "/images/plate-01.png", "model": "defects-small"})

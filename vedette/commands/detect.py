@@ -59,7 +59,7 @@ Images: TypeAlias = Sequence[tuple[str, str | Path]]
     help="Stop the job once more than this share of its images has failed, such as 0.2.",
 )
 @click.option("--webhook", metavar="URL", help="Address that a gateway tells when the job has ended.")
-@click.option("--exact", is_flag=True, help="Decode every image as it is, also where the model sees less of it.")
+@click.option("--exact", is_flag=True, help="Approximate nothing: decode every image as it is, compute in float32.")
 @click.option("--detach", is_flag=True, help="Print the job's id and leave, instead of following it.")
 @click.pass_obj
 def detect(
