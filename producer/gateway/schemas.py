@@ -51,7 +51,9 @@ class JobSettings(Input):
         None, ge=0, le=1, description="The job is stopped when more than this share of its images has failed"
     )
     webhook: Webhook | None = Field(None, description="Who is told when the job has ended")
-    exact: bool = Field(False, description="Nothing is approximated: images are decoded as they are, and computed in float32")
+    exact: bool = Field(
+        False, description="Nothing is approximated: images are decoded as they are, and computed in float32"
+    )
 
     @property
     def options(self) -> dict[str, Any]:
