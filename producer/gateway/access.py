@@ -35,8 +35,8 @@ _OTHER_SITE: Final = (
     "give the gateway keys (VEDETTE_API_KEYS_FILE)"
 )
 _OTHER_HOST: Final = (
-    "a gateway that needs no key is asked as localhost, or by a loopback address, and not as {host!r} (Host): a page of "
-    "another site could have that name. A proxy in front of it may set Host; else give the gateway keys "
+    "a gateway that needs no key is asked as localhost, or by a loopback address, and not as {host!r} (Host): a page "
+    "of another site could have that name. A proxy in front of it may set Host; else give the gateway keys "
     "(VEDETTE_API_KEYS_FILE), or start it with --insecure where the network keeps strangers away"
 )
 

@@ -88,7 +88,7 @@ def create_app(
 ) -> FastAPI:
     """The application; connects to Redis when it is first asked something.
 
-    Without `api_keys` everybody may ask who asks this machine's loopback interface by name, or with `any_host`, everybody.
+    Without `api_keys` everybody may ask who names this machine's loopback interface in `Host`; with `any_host`, whoever.
     `store` keeps the bytes of an image for the workers and gives its reference; None: as the producer's Client does.
     Webhooks are delivered, in this `timing`, where there are `webhook_secrets`.
     """
