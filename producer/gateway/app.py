@@ -88,7 +88,7 @@ def create_app(
 ) -> FastAPI:
     """The application; connects to Redis when it is first asked something.
 
-    Without `api_keys` everybody may ask who names this machine's loopback interface in `Host`; with `any_host`, whoever.
+    Without `api_keys` everybody may ask who names this machine in `Host`, and with `any_host` everybody.
     `store` keeps the bytes of an image for the workers and gives its reference; None: as the producer's Client does.
     Webhooks are delivered, in this `timing`, where there are `webhook_secrets`.
     """
