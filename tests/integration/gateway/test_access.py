@@ -110,7 +110,7 @@ def test_pages_of_the_gateway_and_whoever_has_a_key_may_ask(http: httpx.Client, 
 @pytest.mark.usefixtures("fleet")
 def test_a_body_without_a_key_is_not_read(guarded: httpx.Client) -> None:
     with socket.create_connection(("127.0.0.1", guarded.base_url.port or 0), timeout=10) as raw:
-        raw.sendall(b"POST /v1/jobs HTTP/1.1\r\nHost: gateway\r\nContent-Length: 5000\r\n\r\n")
+        raw.sendall(b"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5000\r\n\r\n")
         # Given that no byte of the body comes
         assert raw.recv(100).startswith(b"HTTP/1.1 401 ")
     assert guarded.post("/v1/jobs", content=b"no json").status_code == 401

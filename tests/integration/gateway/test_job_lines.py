@@ -133,7 +133,7 @@ def begun(url: str, redis_client: redis.Redis) -> socket.socket:
     there = len(jobs_in(redis_client))
     host, port = re.findall(r"//(.*):(\d+)", url)[0]
     raw = socket.create_connection((host, int(port)), timeout=20)
-    raw.sendall(b"POST /v1/jobs HTTP/1.1\r\nHost: gateway\r\nContent-Type: application/x-ndjson\r\n")
+    raw.sendall(b"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\n")
     body = lines(*paths(100))
     raw.sendall(b"Content-Length: 1000000\r\n\r\n" + body)
     wait_until(lambda: len(jobs_in(redis_client)) > there, that="the job is begun")

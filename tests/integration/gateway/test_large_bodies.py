@@ -30,7 +30,7 @@ def http(settings: Settings) -> Iterator[httpx.Client]:
 def begun(http: httpx.Client) -> socket.socket:
     """A request whose large body does not come."""
     raw = socket.create_connection((http.base_url.host, http.base_url.port or 0), timeout=10)
-    raw.sendall(b"POST /v1/jobs HTTP/1.1\r\nHost: gateway\r\nContent-Type: application/json\r\n")
+    raw.sendall(b"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n")
     raw.sendall(b"Content-Length: 100000\r\n\r\n{")
     return raw
 
