@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, median
-from typing import Any
 
 import cv2
 import numpy as np
@@ -25,11 +24,11 @@ from training.served import Served
 from vedette.plates import Plate, render_plate
 from workers.batches import Divisor
 from workers.images.decode import decode_rgb
+from workers.profile.ways.alike import IOU_MIN, SCORE_OFF_MAX, iou
 from workers.sight import divisor
 
 #: Width and height of the photographs.
 SIZES_PX = ((1280, 960), (1920, 1440), (4000, 3000), (4032, 3024), (8064, 6048))
-IOU_MIN, SCORE_OFF_MAX = 0.95, 0.02
 SCORE_MIN = 0.5
 QUALITY = 92
 
@@ -70,12 +69,7 @@ def _has_match(exact: Answer, row: int, other: Answer) -> bool:
     box, boxes = exact["detection_boxes"][0][row], other["detection_boxes"][0]
     near = np.abs(other["detection_scores"][0] - exact["detection_scores"][0][row]) <= SCORE_OFF_MAX
     same = other["detection_classes"][0] == exact["detection_classes"][0][row]
-    return bool(np.any(near & same & (_iou(box, boxes) >= IOU_MIN)))
-
-
-def _iou(box: np.ndarray, boxes: np.ndarray) -> Any:
-    common = np.clip(np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2]), 0, None).prod(axis=1)
-    return common / ((box[2:] - box[:2]).prod() + (boxes[:, 2:] - boxes[:, :2]).prod(axis=1) - common)
+    return bool(np.any(near & same & (iou(box, boxes) >= IOU_MIN)))
 
 
 def photographs(plates: Sequence[Plate], size_px: tuple[int, int]) -> list[bytes]:

@@ -33,9 +33,12 @@ POINTS_MAX = 0.5
 
 def found(model: "SavedModel", plates: Sequence[Plate]) -> tuple[list["RawDetections"], float]:
     """What each plate has, and mAP@0.5 in percent."""
-    images = [np.ascontiguousarray(plate.image[None, ..., ::-1]) for plate in plates]
-    tensors = [{name: np.asarray(values) for name, values in model.fetch(image)[0].items()} for image in images]
-    return [model.detect(image)[0] for image in images], 100 * mean(average_precision(list(plates), tensors).values())
+    from workers.engine.readers import reader_for
+
+    reader = reader_for(model.spec.outputs)
+    answers = [model.fetch(np.ascontiguousarray(plate.image[None, ..., ::-1])) for plate in plates]
+    precision = mean(average_precision(list(plates), [dict(tensors) for tensors, _ in answers]).values())
+    return [reader.read(*answer)[0] for answer in answers], 100 * precision
 
 
 def main() -> None:

@@ -48,11 +48,11 @@ class Constants:
         return value.reshape(-1) if value.size == 1 or value.shape[-1] == channels else None
 
     def weights(self, convolution: Any) -> Any:
-        """float32 [height, width, in, out], not kept, for they are large; None when they are no constant."""
+        """As a TensorProto, which is not copied, [height, width, in, out]; None when they are no constant."""
         node = self._nodes.get(node_of(convolution.input[1]))
         while node is not None and node.op == "Identity":
             node = self._nodes.get(node_of(node.input[0]))
-        return tf.make_ndarray(node.attr["value"].tensor) if node is not None and node.op == "Const" else None
+        return node.attr["value"].tensor if node is not None and node.op == "Const" else None
 
     def _found(self, node: Any) -> Values | None:
         if node is None:

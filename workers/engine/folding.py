@@ -89,7 +89,7 @@ def folded(graph: Any, outputs: Collection[str]) -> Any:
         if node.name in by_end:
             _add_bias(result, by_end[node.name])
         elif node.name in by_convolution:
-            _add_convolution(result, by_convolution[node.name], constants.weights(node))
+            _add_convolution(result, by_convolution[node.name], tf.make_ndarray(constants.weights(node)))
         else:
             result.node.append(node)
     return result
@@ -113,7 +113,8 @@ def _folds(nodes: Mapping[str, Any], readers: Mapping[str, Sequence[str]], const
         if weights is None:
             continue
         # [height, width, channels in, channels out], of each channel in where it is depthwise.
-        channels = int(np.prod(weights.shape[2 if node.op == _DEPTHWISE else 3 :]))
+        sides = [each.size for each in weights.tensor_shape.dim]
+        channels = int(np.prod(sides[2 if node.op == _DEPTHWISE else 3 :]))
         chain, affine = _behind(node, channels, nodes, readers, constants)
         if [each.op for each in chain if each.op != "Identity"] not in ([], ["BiasAdd"]):
             yield _Fold(node, channels, chain[-1].name, affine)

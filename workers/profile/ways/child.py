@@ -38,9 +38,8 @@ def measure(request: Request, watch: PeakWatch) -> Report:
     ready_bytes = watch.begin_anew()
     against = _against(models, shown)
     call_s = _call_s(models[request.ways[0]], shown)
-    streams, call_images = (
-        max(of) for of in zip(*((way.streams, way.call_images or 1) for way in request.ways), strict=True)
-    )
+    streams = max(way.streams for way in request.ways)
+    call_images = max(way.call_images or 1 for way in request.ways)
     images = [shown[i % len(shown)] for i in range(images_of_a_turn(call_s, request.batch, streams, call_images))]
     fastest_s = _fastest_s(models, images, request)
     return Report(
@@ -60,30 +59,32 @@ def _loaded(request: Request) -> dict[EnginePlan, SavedModel]:
     [small] = pictures(*(min(side_px, WARM_UP_PX) for side_px in (request.width_px, request.height_px)))[:1]
     models: dict[EnginePlan, SavedModel] = {}
     for way in request.ways:
-        alike = next((models[other] for other in models if _shared(way, other)), None)
+        alike = next((models[other] for other in models if _made(way) == _made(other)), None)
         models[way] = alike or SavedModel(request.directory, request.spec, way, request.threads)
         models[way].detect(small[None])
     return models
 
 
-def _shared(way: EnginePlan, other: EnginePlan) -> bool:
-    if not (way.frozen or other.frozen):
-        return True
-    return (way.frozen, way.bf16, way.streams) == (other.frozen, other.bf16, other.streams)
+def _made(way: EnginePlan) -> tuple[int | bool, ...]:
+    """What a loaded model is made for: with a graph as it was exported, for any number of streams."""
+    return (way.streams, way.bf16) if way.frozen else ()
 
 
 def _against(models: Mapping[EnginePlan, SavedModel], shown: Sequence[Images]) -> dict[EnginePlan, str]:
     """What each way finds otherwise than the first, or why it is none."""
     from workers.profile.ways.alike import difference, finds_nothing, numbers_differ
 
-    (first, exported), *_ = models.items()
+    exported, *_ = models.values()
     found = [model_found for picture in shown for model_found in exported.detect(picture[None])]
-    against = {first: ""}
+    against: dict[EnginePlan, str] = {}
     for way, model in models.items():
-        if way.frozen != model.plan.frozen and model is not exported:
-            against[way] = "its graph cannot be frozen"
-        elif model is exported:
+        same = next((other for other in against if models[other] is model), None)
+        if model is exported:
             against[way] = ""
+        elif way.frozen != model.plan.frozen:
+            against[way] = "its graph cannot be frozen"
+        elif same is not None:
+            against[way] = against[same]
         else:
             its = [model_found for picture in shown for model_found in model.detect(picture[None])]
             against[way] = difference(found, its)

@@ -1,6 +1,7 @@
 """Which ways to run a model are timed next, and which one is its plan. Pure.
 
-Greedy, for a way is dear to try: first how many streams, then those with the graph frozen, then that in bfloat16.
+Greedy, for a way is dear to try: first how many streams, then the best and the most of them with the graph frozen, then
+the fastest of those in bfloat16.
 Each round is timed in a process of its own, by turns with the model as it was exported.
 """
 
@@ -80,7 +81,9 @@ def next_round(
         # Streams of an exported graph share its ops out to all threads, and wait for each other: frozen ones do not.
         tried = _ways({best.streams, *counts[-1:]} - {1}, sizes)
         at_once = (PLAIN,) if best == PLAIN or all_ways else ()
-        return tuple(dict.fromkeys([PLAIN, best, *(_frozen(way) for way in (*at_once, *tried))]))
+        return tuple(
+            dict.fromkeys([PLAIN, best, *(way.model_copy(update={"frozen": True}) for way in (*at_once, *tried))])
+        )
     if rounds_before == 2 and bf16:
         frozen = [way for way, timed in taken[-1].items() if way.frozen and not timed.against]
         if frozen:
@@ -126,10 +129,6 @@ def _sizes(signature: Signature) -> tuple[int, ...]:
 
 def _ways(counts: Iterable[int], sizes: Sequence[int]) -> list[EnginePlan]:
     return [EnginePlan(streams=count, call_images=size) for count in sorted(counts) for size in sizes]
-
-
-def _frozen(way: EnginePlan) -> EnginePlan:
-    return way.model_copy(update={"frozen": True})
 
 
 def _cost(choice: Choice) -> tuple[bool, int, int, bool, float]:
