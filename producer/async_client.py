@@ -6,7 +6,7 @@
             ...
 
 Each call is the synchronous client's, in a thread, so that there is one client to trust and not two that differ.
-Waiting for results takes no thread: a thousand jobs can be waited for at once.
+Waiting for results takes a few threads at most: a thousand jobs can be waited for at once.
 """
 
 import asyncio

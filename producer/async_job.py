@@ -36,10 +36,10 @@ class AsyncJob:
                 yield pair
 
     def watch(self, cursor: int = 0, timeout: timedelta | float | None = None) -> AsyncIterator[Update]:
-        return self._threads.each(self._job.watching(cursor, timeout))
+        return self._threads.each(self._job.watching(cursor, timeout), self._job.sleep)
 
     async def wait(self, timeout: timedelta | float | None = None) -> JobStatus:
-        (status,) = [status async for status in self._threads.each(self._job.waiting(timeout))]
+        (status,) = [status async for status in self._threads.each(self._job.waiting(timeout), self._job.sleep)]
         return status
 
     async def cancel(self) -> JobState:

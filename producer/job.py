@@ -1,10 +1,13 @@
 """A submitted job, as the one who waits for it sees it. It reads, cancels and forgets; workers do the rest."""
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Final, TypeVar
+
+import redis
 
 from contract.errors import WaitTimeout
 from contract.ledger import Attempt, DeadLetter, JobState, JobStatus, Ledger
@@ -14,7 +17,7 @@ from producer.arguments import timeout_s
 from producer.dead import letters_of
 from producer.given import Given
 from producer.outage import PATIENCE, outlast
-from producer.polling import Deadline, Pace, Pause, sleeping
+from producer.polling import Deadline, Pace, Pause, slept
 
 _PAGE: Final = 200
 _PLACES: Final = 10_000
@@ -45,6 +48,7 @@ class Job:
         self._ledger = ledger
         self._settings = settings
         self._patience = patience
+        self._is_woken = True
 
     def __repr__(self) -> str:
         return f"Job({self.id!r})"
@@ -72,7 +76,7 @@ class Job:
 
     def watch(self, cursor: int = 0, timeout: timedelta | float | None = None) -> Iterator[Update]:
         """Looks at the job again and again, and yields every time, also when nothing is new: for progress bars."""
-        return sleeping(self.watching(cursor, timeout))
+        return slept(self.watching(cursor, timeout), self.sleep)
 
     def watching(self, cursor: int = 0, timeout: timedelta | float | None = None) -> Iterator[Update | Pause]:
         """`watch` for a caller who has something else to do in the pauses."""
@@ -82,12 +86,17 @@ class Job:
 
     def wait(self, timeout: timedelta | float | None = None) -> JobStatus:
         """The status once the job has ended; WaitTimeout says how far it got when it has not after `timeout`."""
-        (status,) = sleeping(self.waiting(timeout))
+        (status,) = slept(self.waiting(timeout), self.sleep)
         return status
 
     def waiting(self, timeout: timedelta | float | None = None) -> Iterator[JobStatus | Pause]:
         """`wait` for a caller who has something else to do in the pauses; the one status comes last."""
         return self._wait(Deadline(timeout_s(timeout)))
+
+    def sleep(self, pause: Pause) -> None:
+        """Spends a pause of `watching` or `waiting` in this thread; the first result ends it where Redis may tell."""
+        if pause.until_first_s is None or not self._wait_for_first(pause.until_first_s):
+            time.sleep(pause.seconds)
 
     def cancel(self) -> JobState:
         """Stops the job and gives the state it was in: 'open' means that it is cancelled now, others are unchanged.
@@ -125,7 +134,7 @@ class Job:
                 pace.news()
             done = status.done
             self._check(deadline, status)
-            yield deadline.pause(pace.pause_s())
+            yield deadline.pause(pace.pause_s(), first=not done)
         yield status
 
     def _watch(self, cursor: int, deadline: Deadline) -> Iterator[Update | Pause]:
@@ -156,7 +165,21 @@ class Job:
                 continue
             again_until = 0
             self._check(deadline, status)
-            yield deadline.pause(pace.pause_s())
+            yield deadline.pause(pace.pause_s(), first=not cursor)
+
+    def _wait_for_first(self, at_most_s: float) -> bool:
+        """Blocks until the first result, or for `at_most_s`; False, at once, when Redis does not tell."""
+        if not self._is_woken:
+            return False
+        try:
+            self._ledger.wait_for_first(self.id, at_most_s)
+        except redis.exceptions.NoPermissionError:  # a user that was made for an older Vedette
+            self._is_woken = False
+        except redis.RedisError:
+            pass  # the next look is patient, or says what is wrong
+        else:
+            return True
+        return False
 
     def _given_before(self, cursor: int) -> Given:
         """What a reader had who has come as far as `cursor`."""

@@ -1,12 +1,12 @@
 """When to look again, and when to stop looking.
 
-What looks again and again is a generator that yields what it saw, and a `Pause` where one should wait: a thread sleeps
-then (`sleeping`), an event loop does something else (`producer.async_job`).
+What looks again and again is a generator that yields what it saw, and a `Pause` where one should wait: a thread does
+that at once (`slept`), an event loop does something else meanwhile (`producer.async_job`).
 """
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -22,13 +22,15 @@ Seen = TypeVar("Seen")
 @dataclass(frozen=True)
 class Pause:
     seconds: float
+    #: Nothing has come yet: whoever is woken by the first result may wait this long instead.
+    until_first_s: float | None = None
 
 
-def sleeping(steps: Iterator[Seen | Pause]) -> Iterator[Seen]:
-    """What `steps` yields, with its pauses slept."""
+def slept(steps: Iterator[Seen | Pause], sleep: Callable[[Pause], None]) -> Iterator[Seen]:
+    """What `steps` yields, with its pauses spent in `sleep`."""
     for step in steps:
         if isinstance(step, Pause):
-            time.sleep(step.seconds)
+            sleep(step)
         else:
             yield step
 
@@ -69,8 +71,7 @@ class Deadline:
         """Seconds, 0 when it is over; infinite when it never comes."""
         return math.inf if self._end is None else max(0.0, self._end - time.monotonic())
 
-    def pause(self, pause_s: float) -> Pause:
-        """Of `pause_s`, but not past the deadline."""
-        if self._end is not None:
-            pause_s = min(pause_s, self._end - time.monotonic())
-        return Pause(max(0.0, pause_s))
+    def pause(self, pause_s: float, *, first: bool = False) -> Pause:
+        """Of `pause_s`, but not past the deadline. `first`: the first result may end a longer one."""
+        left_s = self.left_s
+        return Pause(min(pause_s, left_s), min(LONGEST_S, left_s) if first else None)

@@ -1,6 +1,7 @@
 """Threads in which an event loop's blocking calls are made. Calls of Redis are short; waiting is done in the loop."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final, ParamSpec, TypeVar
@@ -13,6 +14,8 @@ Seen = TypeVar("Seen")
 
 #: Submissions at the same time; each takes a thread while it lasts.
 _SUBMISSIONS_MAX: Final = 32
+#: Waits at the same time that a first result ends; others look again and again. Each takes a thread and a connection.
+_WOKEN_MAX: Final = 16
 
 
 class Threads:
@@ -24,6 +27,8 @@ class Threads:
     def __init__(self, count: int) -> None:
         self._calls = ThreadPoolExecutor(count, thread_name_prefix="vedette-call")
         self._submissions = ThreadPoolExecutor(_SUBMISSIONS_MAX, thread_name_prefix="vedette-submit")
+        self._waits = ThreadPoolExecutor(_WOKEN_MAX, thread_name_prefix="vedette-wait")
+        self._idle = threading.Semaphore(_WOKEN_MAX)
 
     async def call(self, call: Callable[Given, Answer], *args: Given.args, **kwargs: Given.kwargs) -> Answer:
         return await asyncio.wrap_future(self._calls.submit(call, *args, **kwargs))
@@ -31,15 +36,26 @@ class Threads:
     def submit(self, call: Callable[[], Answer]) -> Future[Answer]:
         return self._submissions.submit(call)
 
-    async def each(self, steps: Iterator[Seen | Pause]) -> AsyncIterator[Seen]:
-        """What `steps` yields, each step in a thread; in its pauses other tasks run."""
+    async def each(self, steps: Iterator[Seen | Pause], sleep: Callable[[Pause], None]) -> AsyncIterator[Seen]:
+        """What `steps` yields, each step in a thread; in its pauses other tasks run. `sleep` blocks, for pauses that
+        something may end.
+        """
         while (step := await self.call(next, steps, None)) is not None:
             if isinstance(step, Pause):
-                await asyncio.sleep(step.seconds)
+                await self._pause(step, sleep)
             else:
                 yield step
+
+    async def _pause(self, pause: Pause, sleep: Callable[[Pause], None]) -> None:
+        if pause.until_first_s is None or not self._idle.acquire(blocking=False):
+            await asyncio.sleep(pause.seconds)
+            return
+        wait = self._waits.submit(sleep, pause)
+        wait.add_done_callback(lambda _: self._idle.release())
+        await asyncio.wrap_future(wait)
 
     def close(self) -> None:
         """Waits for the calls that are under way."""
         self._submissions.shutdown()
+        self._waits.shutdown()
         self._calls.shutdown()

@@ -28,6 +28,8 @@ from contract.messages import ImageRef, ImageResult, JobOptions, read_options, s
 
 #: Less than any client's socket waits for an answer.
 _REPLICATION_MS: Final = 1000
+#: Redis 6.2 rounds less than a millisecond down to 0, which is for ever.
+_SHORTEST_BLOCK_S: Final = 0.01
 
 
 class Ledger(Backlogs, DeadLetters, Together, Waiting, Webhooks):
@@ -166,6 +168,12 @@ class Ledger(Backlogs, DeadLetters, Together, Waiting, Webhooks):
             pipe.lrange(keys.job_order(job), cursor, cursor + count - 1)
             fields, indexes = pipe.execute()
         return self._status(job, fields), self._page(job, cursor, indexes)
+
+    def wait_for_first(self, job: str, at_most_s: float) -> None:
+        """Blocks until the job has a result, or for `at_most_s` seconds; not at all when it has."""
+        # From the head of the order to its head: nothing moves, but Redis waits until there is a head.
+        order = keys.job_order(job)
+        self._redis.blmove(order, order, max(_SHORTEST_BLOCK_S, at_most_s), "LEFT", "LEFT")
 
     def _page(self, job: str, cursor: int, indexes: list[str]) -> ResultPage:
         texts = self._redis.hmget(keys.job_results(job), indexes) if indexes else []

@@ -8,7 +8,7 @@ import pytest
 from producer import AsyncClient, AsyncJob, Client, Job
 
 #: What makes the asynchronous ones: in no other program's way.
-BENEATH = {"watching", "waiting"}
+BENEATH = {"watching", "waiting", "sleep"}
 
 
 def methods(kind: type[Any]) -> dict[str, Any]:
