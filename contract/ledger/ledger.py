@@ -169,11 +169,11 @@ class Ledger(Backlogs, DeadLetters, Together, Waiting, Webhooks):
             fields, indexes = pipe.execute()
         return self._status(job, fields), self._page(job, cursor, indexes)
 
-    def wait_for_first(self, job: str, at_most_s: float) -> None:
-        """Blocks until the job has a result, or for `at_most_s` seconds; not at all when it has."""
+    def wait_for_first(self, job: str, at_most_s: float) -> bool:
+        """Blocks until the job has a result, or for `at_most_s` seconds; not at all when it has. Whether it has."""
         # From the head of the order to its head: nothing moves, but Redis waits until there is a head.
         order = keys.job_order(job)
-        self._redis.blmove(order, order, max(_SHORTEST_BLOCK_S, at_most_s), "LEFT", "LEFT")
+        return self._redis.blmove(order, order, max(_SHORTEST_BLOCK_S, at_most_s), "LEFT", "LEFT") is not None
 
     def _page(self, job: str, cursor: int, indexes: list[str]) -> ResultPage:
         texts = self._redis.hmget(keys.job_results(job), indexes) if indexes else []

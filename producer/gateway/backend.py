@@ -97,7 +97,7 @@ class Backend:
         self.streams = CapacityLimiter(self.limits.streams)
         self.submissions = CapacityLimiter(self.limits.submissions)
         self.parsing = CapacityLimiter(1)
-        self.watcher = Watcher(self.states)
+        self.watcher = Watcher(self.states, self.has_result)
 
     def status(self, job_id: str) -> JobStatus:
         with answering(self.settings):
@@ -109,6 +109,11 @@ class Backend:
             for job_id in job_ids:
                 pipe.hget(keys.job(job_id), "state")
             return dict(zip(job_ids, pipe.execute(), strict=True))
+
+    def has_result(self, job_id: str, at_most_s: float) -> bool:
+        """Once the job has one, or after `at_most_s`."""
+        with answering(self.settings):
+            return self.ledger.wait_for_first(job_id, at_most_s)
 
     def page(self, job_id: str, cursor: int, count: int) -> ResultPage:
         with answering(self.settings):

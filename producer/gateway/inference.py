@@ -67,12 +67,10 @@ def _submit(asked: Backend, caller: ApiKey | None, wanted: Wanted, deadline: Dea
     # Before it is: whoever comes next has to know.
     pace.sent(time.monotonic(), len(images), slots)
     try:
-        batch_size = 1 if len(images) == 1 else None
         job = asked.brief.submit(
             images,
             spec.ref,
-            batch_size,
-            wanted.min_score,
+            min_score=wanted.min_score,
             allow_degraded=wanted.allow_degraded,
             exact=wanted.exact,
         )

@@ -6,6 +6,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -14,13 +15,13 @@ import pytest
 import redis
 
 from contract import keys
-from contract.ledger import Ledger
+from contract.ledger import Claim, Ledger, Recording
 from contract.messages import ImageResult
 from contract.registry import Registry
 from contract.settings import Settings
 from producer import Client
 from tests.support.builders import advert, image_refs, options, spec
-from tests.support.gateway import QUEUE, PlayedWorker, running_gateway
+from tests.support.gateway import QUEUE, PlayedWorker, result_of, running_gateway
 from tests.support.wait import wait_until
 
 pytestmark = pytest.mark.integration
@@ -50,6 +51,24 @@ def test_an_image_that_failed_is_an_error_with_its_code(http: httpx.Client, code
     answer = http.post("/v1/detect", json={**BODY, "image": f"/images/{code}.jpg"})
 
     assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+@pytest.mark.usefixtures("fleet")
+def test_images_of_several_callers_may_share_a_batch(http: httpx.Client, ledger: Ledger) -> None:
+    with ThreadPoolExecutor(3) as callers:
+        answers = [callers.submit(http.post, "/v1/detect", json=BODY) for _ in range(3)]
+        wait_until(lambda: len(ledger.jobs_at("defects-small@1")) == 3, that="all three wait")
+        [task, *_others] = [task for job in ledger.jobs_at("defects-small@1") for task in ledger.tasks(job)]
+        record = ledger.task(task)
+        assert record is not None
+        first = ledger.claim(record.job, task, "small@yard")
+        assert isinstance(first, Claim)
+
+        claims = [first, *ledger.claim_together(first, "small@yard")]
+        ledger.record_all([Recording(claim, [(0, result_of(claim.images[0]))]) for claim in claims])
+
+        assert [answer.result().status_code for answer in answers] == [200] * 3
+    assert len(claims) == 3
 
 
 @pytest.mark.usefixtures("fleet")
