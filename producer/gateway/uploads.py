@@ -16,6 +16,7 @@ from producer.gateway import threads
 from producer.gateway.backend import Backend
 from producer.gateway.body_kinds import FORM, media_type
 from producer.gateway.errors import flaws
+from producer.gateway.schemas import NamedImage
 
 AnyRequest = TypeVar("AnyRequest", bound=BaseModel)
 
@@ -54,9 +55,10 @@ async def _stored(
 ) -> AnyRequest:
     if not content:
         raise InvalidArgument("image: 0 bytes came; expected an image")
-    uri = await threads.call(partial(asked.store_upload, content))
     told = {key: value if key not in _READ_AS_JSON else _plain(value) for key, value in fields.items()}
-    return read(kind, json.dumps({**told, "image": {"name": name, "uri": uri}}).encode())
+    request = read(kind, json.dumps({**told, "image": {"name": name, "uri": "upload"}}).encode())  # refused: not stored
+    uri = await threads.call(partial(asked.store_upload, content))
+    return request.model_copy(update={"image": NamedImage(name=name, uri=uri)})
 
 
 def _plain(text: str) -> object:

@@ -250,11 +250,13 @@ def test_an_image_itself(
 def test_an_upload_that_cannot_be_meant(
     stored: tuple[httpx.Client, dict[str, bytes]], request_of: dict[str, Any], names: str
 ) -> None:
-    answer = stored[0].post("/v1/detect", **request_of)
+    http, kept = stored
+    answer = http.post("/v1/detect", **request_of)
 
     assert answer.status_code in (400, 422)
     assert answer.json()["code"] in ("invalid_argument", "request_malformed")
     assert names in answer.json()["message"]
+    assert not kept
 
 
 @pytest.mark.usefixtures("worker")
