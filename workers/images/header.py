@@ -81,7 +81,7 @@ def _is_on_its_side(image: PIL.Image.Image) -> bool:
 def _is_cut_off(data: bytes) -> bool:
     """Whether the end marker is missing. OpenCV would fill the rest with grey and say nothing, or call it damaged."""
     if data.startswith(b"\xff\xd8\xff"):  # JPEG
-        return data.find(_EOI, _scan_start(data)) < 0
+        return data.rfind(_EOI, _scan_start(data)) < 0  # from the end: that is where it is
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         end = data.rfind(b"IEND")
         return end < 0 or len(data) < end + 8  # its checksum follows
