@@ -123,7 +123,10 @@ class Job:
         return len(letters)
 
     def attempts(self, task: str | None = None) -> list[Attempt]:
-        """Every closed attempt at the job's tasks, or at one, oldest first. One read of Redis for each task."""
+        """Every closed attempt at the job's tasks, or at one, oldest first. One read of Redis for each task.
+
+        Of a job that is done, these are all. One that was cancelled or stopped may be worked on for a moment more.
+        """
         tasks = [task] if task is not None else self._patiently(partial(self._ledger.tasks, self.id))
         return [attempt for task in tasks for attempt in self._patiently(partial(self._ledger.history, task))]
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from celery.utils.log import get_logger
 
 from contract.errors import ModelBroken, ModelUnavailable
-from contract.ledger import BatchRun, Claim, Recording
+from contract.ledger import BatchRun, Claim
 from contract.messages import Failure, ImageRef, ImageResult
 from contract.model_spec import ModelSpec
 from workers.batches import Readable, planned_batches
@@ -31,7 +31,7 @@ from workers.images.fetch import is_remote
 from workers.in_batch import Decoded, through
 from workers.ladder import Mishap, Stage
 from workers.lease import LeaseKeeper, LeaseLost
-from workers.patience import patiently
+from workers.recording import record
 from workers.sight import seen_by
 from workers.slot import Slot
 from workers.slot_memory import needed
@@ -255,22 +255,8 @@ class AttemptRun:
         return image.index, failed_result(image, failure, model=model, worker=self.worker, attempt=attempt)
 
     def _record(self, results: list[Indexed], run: BatchRun | None = None) -> None:
-        if not results:
-            return
-        # The call counts once, with whoever comes first.
-        shares = [
-            Recording(claim, of_it, run if place == 0 else None)
-            for place, (claim, of_it) in enumerate(self.claims.by_claim(results))
-        ]
-        recorded = patiently(lambda: self.slot.office.ledger.record_all(shares))
-        self.tally.peak_bytes = max(self.tally.peak_bytes, run.peak_bytes if run is not None else 0)
-        for share, answer in zip(shares, recorded, strict=True):
-            if answer == "recorded":
-                self.tally.add(share.claim, share.results)
-                self.slot.memory.box.count(share.claim.options.model, len(share.results))
-        for share, answer in zip(shares, recorded, strict=True):
-            if answer != "recorded":
-                self.lease.lost(share.claim, answer)
+        if results:
+            record(self.slot, self.claims, self.lease, self.tally, self.worker, results, run)
 
 
 def _mishap(error: Exception, batch: Sequence[int] = (), stage: Stage = "run") -> Mishap:

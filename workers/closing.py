@@ -105,11 +105,9 @@ def settle(office: Office, task: TaskRecord, mishap: Mishap) -> Settled:
     text = f"{then.text} ({why})"
     if mishap.verdict == "memory" and not mishap.victim and mishap.stage == "run":
         office.learned.failed(task.options.digest, office.worker_class, len(mishap.batch))
-    if then.step == "dead":
-        _fail(office.ledger, task, mishap, then)
     moved = _moved(task, then)
     back = PutBack(task.queue, task.batch_size, changed=() if moved else changed(then), moved=moved)
-    closed = office.ledger.close(task.job, task.task, _history(task, mishap, then.text), back, mishap.killed_by)
+    closed = _close(office.ledger, task, mishap, then, back)
     if closed == "queued":
         shown = min(task.batch_size, then.batch_cap or task.batch_size)
         stays = len(left) - (len(then.offenders) if moved is not None or then.step == "dead" else 0)
@@ -177,13 +175,22 @@ def _resizes_inside(registry: Registry, model: str) -> bool:
         return False
 
 
-def _fail(ledger: Ledger, task: TaskRecord, mishap: Mishap, then: Outcome) -> None:
+def _close(ledger: Ledger, task: TaskRecord, mishap: Mishap, then: Outcome, back: PutBack) -> Closed:
+    """In the step that fails the last images of the task, if it comes to that: who sees the end sees what led to it."""
+    attempt = _history(task, mishap, then.text)
+    if then.step == "dead":
+        failures = _failures(task, mishap, then)
+        if ledger.record_last(task.job, task.task, attempt, failures, mishap.killed_by) == "closed":
+            return "done"
+    return ledger.close(task.job, task.task, attempt, back, mishap.killed_by)
+
+
+def _failures(task: TaskRecord, mishap: Mishap, then: Outcome) -> list[tuple[int, ImageResult]]:
     failure = Failure(code=_CODES[mishap.verdict], message=f"{mishap.detail}; {then.text}")
-    results = [
+    return [
         (image.index, failed_result(image, failure, model=task.options.model, worker=task.worker, attempt=task.attempt))
         for image in then.offenders
     ]
-    ledger.record(task.job, task.task, task.attempt, results)
 
 
 def _moved(task: TaskRecord, then: Outcome) -> NewTask | None:

@@ -7,11 +7,11 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, assert_never
 
 from celery.utils.log import get_logger
 
-from contract.ledger import Attempt, Claim, PutBack, TaskRecord
+from contract.ledger import Claim, PutBack, TaskRecord
 from contract.ledger.attempts import Standing
 from contract.logs import tell
 from workers.closing import Settled, hand_back, settle
@@ -32,14 +32,22 @@ def end_each(
 ) -> dict[str, End]:
     """By task. `how` the run ended: in a mishap, with a reason to hand back what is left, or, None, with nothing left.
 
-    A claim that was lost meanwhile is nobody's business here, however the run of the others ended.
+    A claim that was lost meanwhile is nobody's business here, and one whose last results closed it is done, however the
+    run of the others ended.
     """
-    standing = {claim.task: lease.standing(claim) for claim in claims.all}
-    held = [claim for claim in claims.all if standing[claim.task] == "held"]
-    ends: dict[str, End] = {**standing}
+    held, ends = list[Claim](), dict[str, End]()
     for claim in claims.all:
-        if claim not in held:
-            _tell_stopped(claim, worker, standing[claim.task])
+        match standing := lease.standing(claim):
+            case "held":
+                held.append(claim)
+            case "closed":
+                _tell_done(claim, worker, tally, took_s)
+                ends[claim.task] = "done"
+            case "cancelled" | "fenced":
+                _tell_stopped(claim, worker, standing)
+                ends[claim.task] = standing
+            case _:
+                assert_never(standing)
     if how is None:
         ends |= _done(slot, held, tally, worker, took_s)
     elif isinstance(how, Mishap):
@@ -79,17 +87,8 @@ def _tell_done(claim: Claim, worker: str, tally: Tally, took_s: float) -> None:
 
 
 def _done(slot: Slot, claims: Sequence[Claim], tally: Tally, worker: str, took_s: float) -> dict[str, End]:
-    now, peak_bytes = datetime.now(UTC), tally.peak_bytes or None
-    closings = [
-        (
-            claim,
-            Attempt(
-                attempt=claim.attempt, worker=worker, batch_size=claim.batch_size, ended=now, peak_bytes=peak_bytes
-            ),
-            PutBack(claim.queue, claim.batch_size),
-        )
-        for claim in claims
-    ]
+    now = datetime.now(UTC)
+    closings = [(claim, tally.attempt(claim, worker, now), PutBack(claim.queue, claim.batch_size)) for claim in claims]
     if closings:
         patiently(lambda: slot.office.ledger.close_all(closings))
     for claim in claims:

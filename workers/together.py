@@ -8,9 +8,10 @@ alone from then on, with a verdict of its own. So a poisonous image costs its ne
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import TypeVar
 
-from contract.ledger import Claim
+from contract.ledger import Attempt, Claim
 from contract.messages import ImageRef, ImageResult
 from workers.ladder import Mishap
 
@@ -98,3 +99,17 @@ class Tally:
     def of(self, claim: Claim) -> tuple[int, int]:
         """Images of it that succeeded and that failed."""
         return self.succeeded[claim.task], self.failed[claim.task]
+
+    def ends_with(self, claim: Claim, results: Sequence[tuple[int, ImageResult]]) -> bool:
+        """Whether every image of it has its result with these."""
+        return sum(self.of(claim)) + len(results) == len(claim.images)
+
+    def attempt(self, claim: Claim, worker: str, ended: datetime) -> Attempt:
+        """The attempt at it, for its history, when every image has its result."""
+        return Attempt(
+            attempt=claim.attempt,
+            worker=worker,
+            batch_size=claim.batch_size,
+            ended=ended,
+            peak_bytes=self.peak_bytes or None,
+        )

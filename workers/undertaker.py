@@ -32,10 +32,17 @@ _BURIED_MAX: Final = 16
 
 @dataclass(frozen=True)
 class _Case:
-    task: str
-    #: 0 when the slot left no black box, or one of another attempt.
-    attempt: int
+    """One death, or one MemoryError."""
+
+    #: The tasks that it hit and are not closed yet, the one that Celery knows of first, with their attempts. 0 when the
+    #: slot left no black box, or one of another attempt.
+    attempts: tuple[tuple[str, int], ...]
     mishap: Mishap
+
+    def after(self, settled: Settled | None) -> "_Case":
+        """What is left of it when the first is dealt with. A death counts once, with the first that it cost work."""
+        counted = self.mishap if settled is None else replace(self.mishap, killed_by=None)
+        return _Case(self.attempts[1:], counted)
 
 
 class Undertaker:
@@ -80,14 +87,14 @@ class Undertaker:
             killed_by=death.by,
             peak_bytes=max(mine.anon_bytes, mine.peak_anon_bytes) if mine is not None else None,
         )
-        self._open.append(_Case(task_id, mine.attempt if mine is not None else 0, mishap))
-        # Celery knows of the first only, and one death counts once.
-        self._open += [_Case(task, attempt, replace(mishap, killed_by=None)) for task, attempt in companions.items()]
+        first = (task_id, mine.attempt if mine is not None else 0)
+        self._open.append(_Case((first, *companions.items()), mishap))
         return self._close_what_is_open(task_id)
 
     def memory_ran_out(self, task_id: str, text: str) -> Settled | None:
         """A MemoryError escaped from the task; its slot lives on, and has forgotten what it held."""
-        self._open.append(_Case(task_id, 0, Mishap("memory", f"MemoryError: {text}" if text else "MemoryError")))
+        mishap = Mishap("memory", f"MemoryError: {text}" if text else "MemoryError")
+        self._open.append(_Case(((task_id, 0),), mishap))
         return self._close_what_is_open(task_id)
 
     def work(self) -> None:
@@ -114,19 +121,22 @@ class Undertaker:
         """What became of the task `asked`; None when that is not known yet, or nothing did."""
         settled = None
         while self._open:
+            case, became = self._open[0], None
+            task, attempt = case.attempts[0]
             try:
-                became = self._close(self._open[0])
-                settled = became if self._open[0].task == asked else settled
+                became = self._close(task, attempt, case.mishap)
+                settled = became if task == asked else settled
             except RedisTrouble as error:
-                logger.warning("Redis is away, task %s is closed later: %s", self._open[0].task, error)
+                logger.warning("Redis is away, task %s is closed later: %s", task, error)
                 return settled
             except Exception:
-                logger.exception("task %s could not be closed; its lease, or its silent bell, will", self._open[0].task)
-            self._open.pop(0)
+                logger.exception("task %s could not be closed; its lease, or its silent bell, will", task)
+            left = case.after(became)
+            self._open[:1] = [left] if left.attempts else []
         return settled
 
-    def _close(self, case: _Case) -> Settled | None:
-        task = self._office.ledger.task(case.task)
+    def _close(self, task_id: str, attempt: int, mishap: Mishap) -> Settled | None:
+        task = self._office.ledger.task(task_id)
         if task is None:
             return None
         if task.state == "queued":  # died between taking the doorbell and claiming
@@ -138,11 +148,11 @@ class Undertaker:
                 after="its slot died before it began",
             )
             return None
-        if task.state != "running" or task.worker != self._node or case.attempt not in (0, task.attempt):
-            return None  # somebody else's by now
-        if case.mishap.verdict == "cpu":
-            self._withdraw(task.queue, f"{task.options.model}: {case.mishap.detail}")  # before anybody is rung for
-        return settle(self._office, task, case.mishap)
+        if task.state != "running" or task.worker != self._node or attempt not in (0, task.attempt):
+            return None  # somebody else's by now, or done
+        if mishap.verdict == "cpu":
+            self._withdraw(task.queue, f"{task.options.model}: {mishap.detail}")  # before anybody is rung for
+        return settle(self._office, task, mishap)
 
 
 def _message(task: TaskRecord) -> DetectMessage:

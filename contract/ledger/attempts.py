@@ -5,10 +5,9 @@ Each shows the number of its attempt, and is refused when another one holds the 
 
 import uuid
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import redis
-from redis.client import Pipeline
 
 from contract import keys
 from contract.ledger.base import LedgerBase, to_ms
@@ -21,8 +20,14 @@ from contract.vitals import Kill
 #: `together`: `claim_together` took it before its bell was heard; it runs or is done.
 Refusal = Literal["unknown", "newer", "cancelled", "running", "done", "together"]
 Standing = Literal["held", "cancelled", "fenced"]
-Recorded = Literal["recorded", "cancelled", "fenced"]
+#: `closed`: recorded, and the attempt with it. Said only where that was asked for.
+Recorded = Literal["recorded", "closed", "cancelled", "fenced"]
 Closed = Literal["done", "queued", "cancelled", "fenced"]
+
+#: KEYS and ARGV of a script.
+_Call = tuple[list[str], list[Any]]
+#: Where nothing is left, nothing is queued.
+_NOTHING_LEFT: Final = PutBack("", 1)
 
 
 class Attempts(LedgerBase):
@@ -61,14 +66,13 @@ class Attempts(LedgerBase):
         )
 
     def renew(self, claim: Claim) -> Standing:
-        standing: Standing = self._renew(claim)
+        standing: Standing = self._scripts.renew(*self._renewal(claim))
         return standing
 
-    def _renew(self, claim: Claim, client: Pipeline | None = None) -> Any:
-        return self._scripts.renew(
+    def _renewal(self, claim: Claim) -> _Call:
+        return (
             [keys.job(claim.job), keys.task(claim.task), keys.LEASES],
             [claim.task, claim.attempt, self._lease_ms],
-            client=client,
         )
 
     def record(
@@ -84,23 +88,44 @@ class Attempts(LedgerBase):
         A failure for another reason than the image file is kept as a dead letter too. `run`: what the model call took
         that gave these results, for the counters of the model.
         """
-        recorded: Recorded = self._record(job, task, attempt, results, run)
+        recorded: Recorded = self._scripts.record(*self._recording(job, task, attempt, results, run))
         return recorded
 
-    def _record(
+    def record_last(
         self,
         job: str,
         task: str,
-        attempt: int,
+        attempt: Attempt,
+        results: Sequence[tuple[int, ImageResult]],
+        killed_by: Kill | None = None,
+    ) -> Recorded:
+        """`record` and `close` in one step, `closed`, if no image is left then. Else `record`: the attempt goes on."""
+        recorded: Recorded = self._scripts.record_last(
+            *self._recording_last(job, task, attempt, results, None, killed_by)
+        )
+        return recorded
+
+    def _recording_last(
+        self,
+        job: str,
+        task: str,
+        attempt: Attempt,
         results: Sequence[tuple[int, ImageResult]],
         run: BatchRun | None,
-        client: Pipeline | None = None,
-    ) -> Any:
+        killed_by: Kill | None = None,
+    ) -> _Call:
+        of_record, record = self._recording(job, task, attempt.attempt, results, run)
+        of_close, close = self._closing(job, task, attempt, _NOTHING_LEFT, killed_by)
+        return [*of_record, *of_close], [*close, *record]
+
+    def _recording(
+        self, job: str, task: str, attempt: int, results: Sequence[tuple[int, ImageResult]], run: BatchRun | None
+    ) -> _Call:
         added, replaced = (additions(run), latest(run)) if run is not None else ({}, {})
         payload = [part for pair in (*added.items(), *replaced.items()) for part in pair]
         for index, result in results:
             payload += [index, _kind(result), result.failure.code if result.failure else "", result.model_dump_json()]
-        return self._scripts.record(
+        return (
             [
                 keys.job(job),
                 keys.job_results(job),
@@ -115,7 +140,6 @@ class Attempts(LedgerBase):
                 *(job, keys.WEBHOOKS),
                 *payload,
             ],
-            client=client,
         )
 
     def close(self, job: str, task: str, attempt: Attempt, back: PutBack, killed_by: Kill | None = None) -> Closed:
@@ -124,21 +148,13 @@ class Attempts(LedgerBase):
         Ring the bell of `task` when the answer is 'queued', and that of `back.moved` unless it is 'cancelled' or
         'fenced'.
         """
-        closed: Closed = self._close(job, task, attempt, back, killed_by)
+        closed: Closed = self._scripts.close(*self._closing(job, task, attempt, back, killed_by))
         return closed
 
-    def _close(
-        self,
-        job: str,
-        task: str,
-        attempt: Attempt,
-        back: PutBack,
-        killed_by: Kill | None = None,
-        client: Pipeline | None = None,
-    ) -> Any:
+    def _closing(self, job: str, task: str, attempt: Attempt, back: PutBack, killed_by: Kill | None) -> _Call:
         moved = back.moved or NewTask("", "", 1, ())
         payload = [part for image in (*back.changed, *moved.images) for part in (image.index, stored(image))]
-        return self._scripts.close(
+        return (
             [
                 keys.job(job),
                 keys.task(task),
@@ -171,7 +187,6 @@ class Attempts(LedgerBase):
                 killed_by or "",
                 *payload,
             ],
-            client=client,
         )
 
     def task(self, task: str) -> TaskRecord | None:

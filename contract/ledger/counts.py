@@ -1,8 +1,8 @@
 """Counters of the fleet, by model: what `vedette:counts:<model>` holds, and how it is written and read.
 
-They outlive workers and jobs. `record` and `close` raise them in the same atomic step as what they count, so a call
-that is sent twice counts once. Each model has one hash of some hundred fields at most, for codes, verdicts and buckets
-are fixed; a model that is used no more takes its hash along when the registry forgets it.
+They outlive workers and jobs. `record`, `close` and `record_last` raise them in the same atomic step as what they
+count, so a call that is sent twice counts once. Each model has one hash of some hundred fields at most, for codes,
+verdicts and buckets are fixed; a model that is used no more takes its hash along when the registry forgets it.
 
     images:<succeeded|failed|dead>      failures:<code>      attempts:<verdict|done|handed_back>      kills:<by>
     batch:<bound>, batch:sum            calls by images in them

@@ -55,6 +55,10 @@ class Scripts:
         return self._load("close")
 
     @cached_property
+    def record_last(self) -> Script:
+        return self._load("record_last", "record", "close")
+
+    @cached_property
     def cancel_job(self) -> Script:
         return self._load("cancel_job")
 

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from contract import keys
 from contract.ledger.attempts import Attempts, Closed, Recorded, Standing, in_order
@@ -27,6 +27,8 @@ class Recording:
     claim: Claim
     results: Sequence[tuple[int, ImageResult]]
     run: BatchRun | None = None
+    #: With the last results of the claim: its attempt, closed in the same step if no image is left then.
+    ends: Attempt | None = None
 
 
 class Together(Attempts):
@@ -58,19 +60,25 @@ class Together(Attempts):
 
     def renew_all(self, claims: Sequence[Claim]) -> list[Standing]:
         """How each stands, as of `renew`."""
-        return self._at_once([partial(self._renew, claim) for claim in claims])
+        return self._at_once([partial(self._scripts.renew, *self._renewal(claim)) for claim in claims])
 
     def record_all(self, recordings: Sequence[Recording]) -> list[Recorded]:
-        """What became of each, as of `record`."""
-        return self._at_once(
-            [
-                partial(self._record, each.claim.job, each.claim.task, each.claim.attempt, each.results, each.run)
-                for each in recordings
-            ]
-        )
+        """What became of each, as of `record`, or of `record_last` where an attempt ends."""
+        return self._at_once([self._recorder(each) for each in recordings])
+
+    def _recorder(self, each: Recording) -> partial[Any]:
+        claim = each.claim
+        if each.ends is None:
+            call = self._recording(claim.job, claim.task, claim.attempt, each.results, each.run)
+            return partial(self._scripts.record, *call)
+        call = self._recording_last(claim.job, claim.task, each.ends, each.results, each.run)
+        return partial(self._scripts.record_last, *call)
 
     def close_all(self, ended: Sequence[tuple[Claim, Attempt, PutBack]]) -> list[Closed]:
         """What became of each, as of `close`, for attempts in which nobody's slot died."""
         return self._at_once(
-            [partial(self._close, claim.job, claim.task, attempt, back, None) for claim, attempt, back in ended]
+            [
+                partial(self._scripts.close, *self._closing(claim.job, claim.task, attempt, back, None))
+                for claim, attempt, back in ended
+            ]
         )

@@ -21,6 +21,7 @@ from producer.webhooks.secrets_file import HostSecrets
 from tests.support.builders import advert, found, image_refs, not_processed, options, spec
 from tests.support.gateway import PlayedWorker, running_gateway
 from tests.support.images import encode, scene
+from tests.support.ledger_calls import ended
 from tests.support.recipes import access_recipes, make_users, url_of
 from tests.support.wait import wait_until
 from tests.support.web import Answer, web
@@ -207,7 +208,8 @@ def test_a_worker_runs_small_tasks_together(settings, connection, ledger, redis_
     alone = worker.claim_together(first, "small@yard", 2)  # one other task, which the other slot may have
     claims = [first, *alone, *worker.claim_together(first, "small@yard")]
     assert worker.renew_all(claims) == ["held"] * 2
-    assert worker.record_all([Recording(claim, [(0, found())]) for claim in claims]) == ["recorded"] * 2
+    last = [Recording(claim, [(0, found())], ends=ended(claim)) for claim in claims]
+    assert [worker.record_all(last) for _ in range(2)] == [["closed"] * 2] * 2
 
     assert [claim.task for claim in claims] == ["job-1", "job-2"]
     assert worker.claim("job-2", "job-2", "small@yard") == "together"

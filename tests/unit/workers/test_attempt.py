@@ -37,17 +37,18 @@ POISON, NAN = 13, 14
 
 class ToldLedger:
     def __init__(self):
-        self.results, self.runs = {}, []
+        self.results, self.runs, self.ends = {}, [], []
         self.answer = "recorded"
 
     def record_all(self, recordings):
         for each in recordings:
+            self.ends.append(each.ends)
             self.runs += [] if each.run is None else [each.run]
             results = dict(each.results)
             if self.answer == "recorded":
                 assert not self.results.keys() & results.keys(), "an image was recorded twice"
                 self.results.update(results)
-        return [self.answer] * len(recordings)
+        return ["closed" if self.answer == "recorded" and each.ends is not None else self.answer for each in recordings]
 
 
 class ToldLease:
@@ -55,6 +56,7 @@ class ToldLease:
         self.checks = 0
         self.lost_at_check = 0
         self.gone = set()
+        self.done = []
 
     def check(self):
         self.checks += 1
@@ -63,6 +65,9 @@ class ToldLease:
 
     def standing(self, claim):
         return "cancelled" if claim.task in self.gone else "held"
+
+    def closed(self, claim):
+        self.done.append(claim.task)
 
     def lost(self, claim, standing):
         self.gone.add(claim.task)
@@ -523,6 +528,29 @@ def test_a_model_that_cannot_be_had_ends_the_attempt(run, error, verdict):
     assert (failed.value.mishap.verdict, failed.value.mishap.stage) == (verdict, "load")
 
 
+def test_the_attempt_is_closed_with_the_last_results_and_what_the_run_has_seen(run):
+    # Given batches of which the first takes more
+    peaks = iter((300, 200))
+    run.slot.memory.measured = lambda images, took_s: BatchRun(images, took_s, peak_bytes=next(peaks))
+
+    run.run()
+
+    first, last = run.slot.office.ledger.ends
+    assert first is None
+    assert (last.attempt, last.worker, last.batch_size, last.verdict, last.outcome) == (2, "w@yard", 4, None, "done")
+    assert last.peak_bytes == 300
+    assert run.lease.done == ["task"]
+
+
+def test_a_ledger_that_knows_of_more_images_leaves_the_attempt_open(run, monkeypatch):
+    monkeypatch.setattr(run.slot.office.ledger, "record_all", lambda recordings: ["recorded"] * len(recordings))
+
+    run.run()
+
+    assert run.lease.done == []
+    assert run.tally.of(run.claim) == (8, 0)
+
+
 @pytest.mark.parametrize("answer", ["cancelled", "fenced"])
 def test_a_ledger_that_says_no_ends_the_attempt(run, answer):
     run.slot.office.ledger.answer = answer
@@ -652,18 +680,19 @@ def shared(run):
 
 
 class SharedLedger:
-    """Keeps (index, image, ok) by task; answers `recorded` unless told otherwise of a task."""
+    """Keeps (index, image, ok) by task; answers `recorded` or `closed` unless told otherwise of a task."""
 
     def __init__(self):
-        self.recorded, self.told, self.runs = {}, {}, []
+        self.recorded, self.told, self.runs, self.ends = {}, {}, [], []
 
     def record_all(self, recordings):
         self.runs.append([each.run.images for each in recordings if each.run is not None])
+        self.ends.append([each.claim.task for each in recordings if each.ends is not None])
         for each in recordings:
             if each.claim.task not in self.told:
                 rows = [(index, result.image, result.ok, result.attempts) for index, result in each.results]
                 self.recorded.setdefault(each.claim.task, []).extend(rows)
-        return [self.told.get(each.claim.task, "recorded") for each in recordings]
+        return [self.told.get(each.claim.task, "recorded" if each.ends is None else "closed") for each in recordings]
 
 
 def test_images_of_several_tasks_share_a_call_and_each_result_goes_to_its_own(shared):
@@ -679,6 +708,31 @@ def test_images_of_several_tasks_share_a_call_and_each_result_goes_to_its_own(sh
     assert shared.slot.office.ledger.runs == [[4], [2]]
     assert [shared.tally.of(claim) for claim in shared.claims.all] == [(2, 0), (1, 0), (3, 0)]
     assert shared.slot.memory.images == 6
+
+
+def test_each_is_closed_with_the_last_of_its_own_results(shared):
+    # Given a task whose only image is bad, which its header tells
+    put(shared.claims.companions[0].images[0], data=b"no image")
+
+    shared.run()
+
+    # Then it need not wait for the others, nor those of the first batch for the last
+    assert shared.slot.office.ledger.ends == [["b"], ["a"], ["c"]]
+    assert shared.lease.done == ["b", "a", "c"]
+
+
+def test_one_that_has_all_its_results_is_closed_though_memory_is_short_for_another(shared):
+    # Given calls of one image, of which the last of the batch, the first of task c, has no memory
+    model = model_of(shared)
+    in_streams(model, 1)
+    real = model.detect
+    model.detect = lambda images: short_of_memory() if images[0, 0, 0, 0] == 3 else real(images)
+
+    with pytest.raises(AttemptFailed):
+        shared.run()
+
+    assert shared.lease.done == ["a", "b"]
+    assert shared.tally.of(shared.claims.companions[1]) == (0, 0)
 
 
 def test_a_bad_image_fails_in_its_own_task(shared):

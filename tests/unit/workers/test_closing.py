@@ -17,14 +17,18 @@ class ToldLedger:
     def __init__(self):
         self.left = image_refs(4)
         self.answer = "queued"
-        self.recorded, self.closed = {}, []
+        self.recorded, self.closed, self.closed_with_results = {}, [], []
 
     def images_left(self, _task):
         return list(self.left)
 
-    def record(self, _job, _task, _attempt, results):
+    def record_last(self, job, task, attempt, results, _killed_by=None):
+        assert (job, task) == ("job", "task")
         self.recorded.update(results)
-        return "recorded"
+        if self.recorded.keys() < {image.index for image in self.left}:
+            return "recorded"
+        self.closed_with_results.append(attempt)
+        return "closed"
 
     def close(self, job, task, attempt, back, _killed_by=None):
         assert (job, task) == ("job", "task")
@@ -127,6 +131,15 @@ def test_after_the_last_attempt_everything_that_is_left_fails_with_the_code_of_i
     assert {index: result.failure.code for index, result in world.ledger.recorded.items()} == dict.fromkeys(
         range(4), code
     )
+
+
+def test_an_attempt_that_gives_up_everything_is_closed_with_its_failures(world):
+    settled = settle(world.office, record(attempt=5), mishap("crash", 0, 1))
+
+    assert (settled.closed, settled.put_back) == ("done", False)
+    [attempt] = world.ledger.closed_with_results
+    assert (attempt.verdict, attempt.outcome) == ("crash", "given up after 5 attempts")
+    assert (world.ledger.closed, world.rung) == ([], [])
 
 
 def test_who_needs_more_memory_goes_to_the_bigger_worker_as_one_new_task_however_often_it_is_asked(world):

@@ -27,9 +27,13 @@ class ToldLedger:
         self.closed_as = "queued"
         self.recorded, self.closed, self.ended = [], [], []
 
-    def record(self, _job, _task, _attempt, results):
+    def record_last(self, _job, task, attempt, results, _killed_by=None):
         self.recorded += results
-        return "recorded"
+        if self.closed_as != "done":  # as if there were others
+            return "recorded"
+        self.ended.append((task, attempt.outcome))
+        self.closed.append((attempt, None))
+        return "closed"
 
     def close(self, _job, task, attempt, back, _killed_by=None):
         self.ended.append((task, attempt.outcome))
@@ -49,7 +53,7 @@ class ToldLedger:
 @pytest.fixture
 def work(monkeypatch):
     """Runs one claim of batch 8 whose attempt does what it is told; remembers what became of it."""
-    world = SimpleNamespace(ledger=ToldLedger(), rung=[], events=[], learned=[], fleet=[], gone=())
+    world = SimpleNamespace(ledger=ToldLedger(), rung=[], events=[], learned=[], fleet=[], gone=(), all_done=())
     registry = SimpleNamespace(model=lambda _ref: spec(), adverts=lambda: world.fleet)
     learned = SimpleNamespace(failed=lambda _digest, kind, images: world.learned.append((kind, images)))
     settings = load_settings(attempts_max=5)
@@ -72,6 +76,9 @@ def work(monkeypatch):
                 self.lease.lost(self.claim, told.standing)
             for gone in world.gone:
                 self.lease.lost(next(each for each in self.claims.all if each.task == gone), "cancelled")
+            for claim in self.claims.all:
+                if claim.task in world.all_done:
+                    self.lease.closed(claim)
             if told is not None:
                 raise told
 
@@ -303,6 +310,30 @@ def test_one_that_was_lost_on_the_way_is_not_closed_with_the_others(work, told):
 
     assert [task for task, _ in work.ledger.ended] == ["b"]
     assert work.answer["answer"] == "cancelled"
+
+
+@pytest.mark.parametrize(
+    ("told", "others"),
+    [
+        (None, "done"),
+        (WorkerLeaves(), "handed back: the worker is leaving"),
+        (failed("memory", 3, 4), "batch 2 → 1"),
+        (failed("timeout"), "put back unchanged: it ran together with others"),
+        (failed("model", stage="load"), "given up: it would fail again"),
+        (KeyError("boxes"), "put back unchanged: it ran together with others"),
+    ],
+)
+def test_one_that_its_last_results_have_closed_is_done_whatever_the_run_comes_to(work, caplog, told, others):
+    caplog.set_level("INFO")
+    work.all_done = ("task",)
+
+    work.run(told, together=("b",))
+
+    assert work.ledger.ended == [("b", others)]
+    assert work.answer["answer"] == "done"
+    assert "task task attempt 1 done: 0 succeeded, 0 failed" in caplog.text
+    assert "stops" not in caplog.text
+    assert "task" not in {message.task for message, _, _ in work.rung}
 
 
 @pytest.mark.parametrize(("attempts_max", "asked"), [(20, [("first", "w@yard", 3)]), (1, [])])

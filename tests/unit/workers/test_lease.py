@@ -123,6 +123,34 @@ def test_the_loss_of_one_of_them_that_the_slot_itself_heard_of_stops_no_other():
         assert (lease.standing(CLAIM), lease.standing(OTHER)) == ("cancelled", "held")
 
 
+def test_a_claim_whose_attempt_is_closed_is_not_renewed_and_never_lost():
+    # Given two of which the first is closed while a renewal of it is under way
+    asked, told = threading.Event(), threading.Event()
+
+    class SlowLedger(ToldLedger):
+        def renew_all(self, claims):
+            answers = super().renew_all(claims)
+            asked.set()
+            assert told.wait(10)
+            return answers
+
+    ledger = SlowLedger(["fenced", "held"], "held")
+    with LeaseKeeper(ledger, [CLAIM, OTHER], SETTINGS) as lease:
+        assert asked.wait(10)
+        lease.closed(CLAIM)
+        told.set()
+        wait_until(lambda: ledger.renewals >= 3)
+
+        assert ledger.asked == [OTHER]
+        assert (lease.standing(CLAIM), lease.standing(OTHER)) == ("closed", "held")
+        lease.check()
+
+        # Then the other one is the last
+        with pytest.raises(LeaseLost):
+            lease.lost(OTHER, "cancelled")
+        assert lease.standing(CLAIM) == "closed"
+
+
 def test_nothing_is_renewed_before_the_first_interval_is_over():
     ledger = ToldLedger()
 

@@ -1,11 +1,13 @@
-"""The claims of a run: numbers for their images, and who is blamed for what."""
+"""The claims of a run: numbers for their images, who is blamed for what, and what is recorded of each."""
+
+from datetime import UTC, datetime
 
 import pytest
 
-from contract.ledger import Claim
-from tests.support.builders import image_refs, options
+from contract.ledger import Attempt, Claim
+from tests.support.builders import found, image_refs, not_processed, options
 from workers.ladder import Mishap
-from workers.together import Claims
+from workers.together import Claims, Tally
 
 
 def claim(name: str, *images: int) -> Claim:
@@ -58,6 +60,28 @@ def test_who_is_blamed(what, blamed):
 
     assert [each for each, _ in told] == [A, B, C]
     assert [(each.shared, each.batch) for _, each in told] == blamed
+
+
+def test_the_last_results_of_a_claim_are_told_by_how_many_there_are():
+    tally = Tally()
+    three = [(index, found()) for index in (5, 6, 7)]
+    assert tally.ends_with(C, three)
+    assert not tally.ends_with(C, three[:2])
+
+    tally.add(C, [(5, not_processed("00005.jpg")), *three[1:2]])
+
+    assert tally.of(C) == (1, 1)
+    assert tally.ends_with(C, three[2:])
+    assert not tally.ends_with(B, [])
+
+
+def test_the_attempt_at_a_claim_that_is_done():
+    ended = datetime(2026, 1, 1, tzinfo=UTC)
+
+    assert Tally(peak_bytes=300).attempt(C, "w@yard", ended) == Attempt(
+        attempt=1, worker="w@yard", batch_size=8, ended=ended, peak_bytes=300
+    )
+    assert Tally().attempt(C, "w@yard", ended).peak_bytes is None  # nobody could look
 
 
 def test_alone_a_mishap_is_ones_own():

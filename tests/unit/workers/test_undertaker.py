@@ -187,6 +187,19 @@ def test_a_companion_that_has_gone_on_is_left_alone(world):
     assert [task.task for task, _ in world.settled] == ["task"]
 
 
+def test_a_death_after_the_first_was_closed_counts_with_the_next(world):
+    # Given three in one run, of which the first had all its results, and the second was cancelled
+    states = {"task": "done", "b": "cancelled", "c": "running", "d": "running"}
+    world.ledger.tasks = {name: record(task=name, attempt=1, state=state) for name, state in states.items()}
+    box(world.boxes, attempt=1, companions={"b": 1, "c": 1, "d": 1})
+    world.oom = OomCounts(1, 1)
+
+    assert world.undertaker.slot_died("task", PID, KILLED) is None
+
+    assert [(task.task, mishap.killed_by) for task, mishap in world.settled] == [("c", "kernel"), ("d", None)]
+    assert world.undertaker.kills == {"kernel": 1}
+
+
 def test_a_task_that_ran_alone_is_judged_alone(world):
     box(world.boxes)
 
@@ -208,6 +221,18 @@ def test_redis_is_away_and_the_case_is_kept_until_it_is_back(world):
 
     [(task, mishap)] = world.settled
     assert (task.task, mishap.batch) == ("task", {3, 4})
+
+
+def test_so_are_those_that_ran_together_with_it(world):
+    world.ledger.tasks = {name: record(task=name, attempt=1) for name in ("task", "b")}
+    box(world.boxes, attempt=1, companions={"b": 1})
+    world.ledger.away = True
+
+    assert world.undertaker.slot_died("task", PID, KILLED) is None
+    world.ledger.away = False
+    world.undertaker.work()
+
+    assert [(task.task, mishap.killed_by) for task, mishap in world.settled] == [("task", "signal"), ("b", None)]
 
 
 def test_several_cases_are_kept_in_order(world):
