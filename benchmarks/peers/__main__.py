@@ -37,7 +37,10 @@ ROUND_S = 20.0
 START_S = 90.0
 Server = Sequence[psutil.Process]
 
-OURS = ("vedette", "vedette, http")
+HTTP = "vedette, http"
+OURS = ("vedette", HTTP)
+#: Others are asked by a client of their own, as `vedette` is.
+BY_HTTP = ("litserve", "mosec", "bentoml", "ray")
 
 
 @contextmanager
@@ -113,7 +116,7 @@ def compare(given: argparse.Namespace, model: Path, sizes: str) -> dict[str, lis
         asks: dict[str, Ask] = {"vedette": lambda image: _submit(client, image, given.model)}
         if stack.gateway_url is not None:
             port = int(stack.gateway_url.rpartition(":")[2])
-            asks["vedette, http"] = Http(port, f"/v1/detect?model={given.model}&deadline_s=60", "image/jpeg", raw)
+            asks[HTTP] = Http(port, f"/v1/detect?model={given.model}&deadline_s=60", "image/jpeg", raw)
         redis_url = stack.broker_url.removesuffix("/0") + "/1"
         for peer in given.peers:
             log = work / f"{peer}.log"
@@ -171,6 +174,10 @@ def claims(loads: dict[str, list[Load]], about: str) -> list[Claim]:
             their_speed, their_p50_s, *_ = medians(loads[peer])
             found.append(Claim(f"{about}: images/s against {peer}", speed / their_speed, 1.3))
             found.append(Claim(f"{about}: p50 against {peer}", p50_s / their_p50_s, at_most=1.0))
+            if HTTP in loads and peer in BY_HTTP:
+                by_http, p50_by_http_s, *_ = medians(loads[HTTP])
+                found.append(Claim(f"{about}: images/s by HTTP, against {peer}", by_http / their_speed))
+                found.append(Claim(f"{about}: p50 by HTTP, against {peer}", p50_by_http_s / their_p50_s))
     return found
 
 
