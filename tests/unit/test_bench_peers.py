@@ -42,10 +42,15 @@ def test_vedette_is_held_against_each_of_the_others() -> None:
         "vedette": [Load(1, [0.2] * 20, 0, 1)],
         "vedette, http": [Load(1, [0.4] * 40, 0, 1)],
         "mosec": [Load(1, [0.4] * 10, 0, 1)],
+        "celery": [Load(1, [0.4] * 10, 0, 1)],
     }
 
     assert claims(loads, "small") == [
         Claim("small: images/s against mosec", 2, 1.3),
         Claim("small: p50 against mosec", 0.5, at_most=1.0),
+        Claim("small: images/s by HTTP, against mosec", 4),
+        Claim("small: p50 by HTTP, against mosec", 1),
+        Claim("small: images/s against celery", 2, 1.3),
+        Claim("small: p50 against celery", 0.5, at_most=1.0),
     ]
-    assert [line.split("  ")[0] for line in list(table(loads))[1:]] == ["vedette, http", "vedette", "mosec"]
+    assert [line.split("  ")[0] for line in list(table(loads))[1:]] == ["vedette, http", "vedette", "mosec", "celery"]
