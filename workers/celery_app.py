@@ -13,6 +13,7 @@ from celery.signals import (
     celeryd_init,
     worker_process_init,
     worker_process_shutdown,
+    worker_shutdown,
     worker_shutting_down,
 )
 
@@ -81,3 +82,4 @@ celeryd_init.connect(startup.prepare_worker, weak=False)
 worker_process_init.connect(slot.open_slot, weak=False)
 worker_process_shutdown.connect(slot.close_slot, weak=False)
 worker_shutting_down.connect(startup.begin_to_leave, weak=False)
+worker_shutdown.connect(startup.end_as_it_went, weak=False)

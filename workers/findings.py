@@ -17,6 +17,7 @@ from contract.vitals import Kill
 from workers.memory.blackbox import make_directory
 
 _LEAVING: Final = "leaving"
+_UNOPENED: Final = "unopened"
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,14 @@ class Findings:
 
     def leave(self) -> None:
         (self.boxes / _LEAVING).touch()
+
+    @property
+    def slot_unopened(self) -> bool:
+        """Whether a slot could not be opened, for which the worker ends."""
+        return (self.boxes / _UNOPENED).exists()
+
+    def tell_slot_unopened(self) -> None:
+        (self.boxes / _UNOPENED).touch()
 
 
 _findings: Findings | None = None

@@ -70,6 +70,7 @@ def open_slot(**_signal: Any) -> None:
         tracing.set_up("vedette-worker")
     except Exception:  # Celery would swallow it, and the slot would take doorbells that it cannot answer
         logger.critical("a slot could not be opened; the worker ends", exc_info=True)
+        found.tell_slot_unopened()
         os.kill(os.getppid(), signal.SIGTERM)
         os._exit(1)
 

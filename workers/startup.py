@@ -1,4 +1,6 @@
-"""What happens before a worker listens: measure, prove, plan. Fails with a plain diagnosis, or not at all."""
+"""What happens before a worker listens: measure, prove, plan. Fails with a plain diagnosis, or not at all. And how it
+ends.
+"""
 
 import os
 import sys
@@ -45,6 +47,12 @@ def prepare_worker(conf: Any, options: dict[str, Any], **_signal: Any) -> None:
 def begin_to_leave(**_signal: Any) -> None:
     """Receiver of `worker_shutting_down`: slots hand back what they have not done yet, after the batch they are at."""
     findings.findings().leave()
+
+
+def end_as_it_went(sender: Any, **_signal: Any) -> None:
+    """Receiver of `worker_shutdown`: a supervisor that restarts what failed has to see it. To Celery all went well."""
+    if findings.findings().slot_unopened:
+        sender.exitcode = 1
 
 
 def thread_environment(threads: int) -> dict[str, str]:

@@ -59,3 +59,12 @@ def test_a_tensorflow_that_this_cpu_cannot_run_is_found_before_the_worker_listen
     assert "SIGILL" in done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     assert not [advert for advert in yard.registry.adverts() if advert.node.startswith("refused@")]
+
+
+def test_a_slot_that_cannot_be_opened_is_a_failure_to_whoever_supervises(yard):
+    done = failed_start(yard.settings, "-I", "tests.support.unopened_slot")
+
+    assert done.returncode == 1, done.stderr
+    assert "a slot could not be opened; the worker ends" in done.stdout + done.stderr
+    assert "no slot today" in done.stdout + done.stderr
+    assert not [advert for advert in yard.registry.adverts() if advert.node.startswith("refused@")]
