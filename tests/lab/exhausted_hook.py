@@ -13,10 +13,10 @@ from workers import detect
 _work = detect._work
 
 
-def _escaping(task: Any, slot: Any, claim: Any, worker: str) -> Any:
-    if claim.attempt == 1:
+def _escaping(task: Any, slot: Any, claims: Any, worker: str) -> Any:
+    if claims.first.attempt == 1:
         raise MemoryError("unable to allocate an array")
-    return _work(task, slot, claim, worker)
+    return _work(task, slot, claims, worker)
 
 
 def _make_the_model_raise(**_signal: Any) -> None:

@@ -62,7 +62,7 @@ def test_every_worker_is_replaced_under_load_and_no_attempt_goes_wrong(yard):
     with ExitStack() as stack:
         old = [stack.enter_context(yard.worker(f"{name}-old", *ONE_SLOT)) for name in NAMES]
         with load.coming_in():
-            wait_until(lambda: {node for job in load.jobs for node in by(job)} == {w.node for w in old}, 60)
+            wait_until(lambda: by(*load.jobs) == {w.node for w in old}, 60)
 
             # When each in turn is asked to leave, and a new one started
             for name, leaving in zip(NAMES, old, strict=True):
@@ -71,7 +71,7 @@ def test_every_worker_is_replaced_under_load_and_no_attempt_goes_wrong(yard):
                 assert leaving.process.returncode == 0, leaving.log
                 assert yard.advert(leaving.node) is None
                 new = stack.enter_context(yard.worker(f"{name}-new", *ONE_SLOT))
-                wait_until(lambda w=new: w.node in by(load.jobs[-1], load.jobs[-2]), 60, that=f"{new.node} is at work")
+                wait_until(lambda w=new: w.node in by(*load.jobs), 60, that=f"{new.node} is at work")
 
         # Then every image of every job has one result, and it is a good one
         assert load.broke is None
@@ -95,7 +95,7 @@ def test_every_worker_is_drained_and_replaced_under_load_and_no_attempt_is_even_
     with ExitStack() as stack:
         old = [stack.enter_context(yard.worker(name, *ONE_SLOT)) for name in NAMES]
         with load.coming_in():
-            wait_until(lambda: {node for job in load.jobs for node in by(job)} == {w.node for w in old}, 60)
+            wait_until(lambda: by(*load.jobs) == {w.node for w in old}, 60)
 
             # When each in turn is drained to its end, and started again under its name
             for name, leaving in zip(NAMES, old, strict=True):

@@ -160,7 +160,7 @@ def test_3_it_runs(scene):
         answer = scene.why(job)
 
         assert (codes(answer), answer.state) == (["running"], "running")
-        assert f"{scene.node('medium')} is at " in answer.headline
+        assert f"{scene.node('medium')} has been at " in answer.headline
 
 
 def test_4_and_5_who_fits_is_busy_and_others_come_first(scene):
