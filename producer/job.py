@@ -176,13 +176,11 @@ class Job:
             return False
         try:
             self._ledger.wait_for_first(self.id, at_most_s)
-        except redis.exceptions.NoPermissionError:  # a user that was made for an older Vedette
-            self._is_woken = False
-        except redis.RedisError:
-            pass  # the next look is patient, or says what is wrong
-        else:
-            return True
-        return False
+        except redis.RedisError as error:  # the next look is patient, or says what is wrong
+            # For good with a user that was made for an older Vedette.
+            self._is_woken = not isinstance(error, redis.exceptions.NoPermissionError)
+            return False
+        return True
 
     def _given_before(self, cursor: int) -> Given:
         """What a reader had who has come as far as `cursor`."""

@@ -14,6 +14,9 @@ from typing import Final, TypeVar
 FIRST_S: Final = 0.001
 SHORTEST_S: Final = 0.05
 LONGEST_S: Final = 0.5
+#: Jobs that wait in one event loop at the same time and are told of their first result by Redis; others are looked at.
+#: Each takes a thread, which sleeps, and a connection.
+WOKEN_MAX: Final = 16
 _GROWTH: Final = 1.25
 
 Seen = TypeVar("Seen")

@@ -1,4 +1,6 @@
-"""Threads in which an event loop's blocking calls are made. Calls of Redis are short; waiting is done in the loop."""
+"""Threads in which an event loop's blocking calls are made. Calls of Redis are short; waiting is done in the loop, but
+for a few waits that Redis ends.
+"""
 
 import asyncio
 import threading
@@ -6,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final, ParamSpec, TypeVar
 
-from producer.polling import Pause
+from producer.polling import WOKEN_MAX, Pause
 
 Answer = TypeVar("Answer")
 Given = ParamSpec("Given")
@@ -14,8 +16,6 @@ Seen = TypeVar("Seen")
 
 #: Submissions at the same time; each takes a thread while it lasts.
 _SUBMISSIONS_MAX: Final = 32
-#: Waits at the same time that a first result ends; others look again and again. Each takes a thread and a connection.
-_WOKEN_MAX: Final = 16
 
 
 class Threads:
@@ -27,8 +27,8 @@ class Threads:
     def __init__(self, count: int) -> None:
         self._calls = ThreadPoolExecutor(count, thread_name_prefix="vedette-call")
         self._submissions = ThreadPoolExecutor(_SUBMISSIONS_MAX, thread_name_prefix="vedette-submit")
-        self._waits = ThreadPoolExecutor(_WOKEN_MAX, thread_name_prefix="vedette-wait")
-        self._idle = threading.Semaphore(_WOKEN_MAX)
+        self._waits = ThreadPoolExecutor(WOKEN_MAX, thread_name_prefix="vedette-wait")
+        self._idle = threading.Semaphore(WOKEN_MAX)
 
     async def call(self, call: Callable[Given, Answer], *args: Given.args, **kwargs: Given.kwargs) -> Answer:
         return await asyncio.wrap_future(self._calls.submit(call, *args, **kwargs))

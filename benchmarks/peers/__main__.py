@@ -39,7 +39,7 @@ Server = Sequence[psutil.Process]
 
 HTTP = "vedette, http"
 OURS = ("vedette", HTTP)
-#: Others are asked by a client of their own, as `vedette` is.
+#: The rest has a client of its own, as `vedette` has.
 BY_HTTP = ("litserve", "mosec", "bentoml", "ray")
 
 
@@ -167,18 +167,23 @@ def table(loads: dict[str, list[Load]]) -> Iterator[str]:
 
 
 def claims(loads: dict[str, list[Load]], about: str) -> list[Claim]:
-    speed, p50_s, *_ = medians(loads["vedette"])
     found = []
     for peer in loads:
         if peer not in OURS:
-            their_speed, their_p50_s, *_ = medians(loads[peer])
-            found.append(Claim(f"{about}: images/s against {peer}", speed / their_speed, 1.3))
-            found.append(Claim(f"{about}: p50 against {peer}", p50_s / their_p50_s, at_most=1.0))
+            speed, p50 = _ratios(loads["vedette"], loads[peer])
+            found.append(Claim(f"{about}: images/s against {peer}", speed, 1.3))
+            found.append(Claim(f"{about}: p50 against {peer}", p50, at_most=1.0))
             if HTTP in loads and peer in BY_HTTP:
-                by_http, p50_by_http_s, *_ = medians(loads[HTTP])
-                found.append(Claim(f"{about}: images/s by HTTP, against {peer}", by_http / their_speed))
-                found.append(Claim(f"{about}: p50 by HTTP, against {peer}", p50_by_http_s / their_p50_s))
+                speed, p50 = _ratios(loads[HTTP], loads[peer])
+                found.append(Claim(f"{about}: images/s by HTTP, against {peer}", speed))
+                found.append(Claim(f"{about}: p50 by HTTP, against {peer}", p50))
     return found
+
+
+def _ratios(ours: Sequence[Load], theirs: Sequence[Load]) -> tuple[float, float]:
+    """Of images per second, and of p50."""
+    (speed, p50_s, *_), (their_speed, their_p50_s, *_) = medians(ours), medians(theirs)
+    return speed / their_speed, p50_s / their_p50_s
 
 
 def main() -> None:

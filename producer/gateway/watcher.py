@@ -14,10 +14,7 @@ import anyio
 from anyio import CapacityLimiter, to_thread
 
 from contract.errors import VedetteError
-from producer.polling import LONGEST_S, SHORTEST_S
-
-#: Jobs that Redis tells of at the same time. Each takes a thread, which sleeps, and a connection.
-_TOLD_MAX: Final = 16
+from producer.polling import LONGEST_S, SHORTEST_S, WOKEN_MAX
 
 
 class Watcher:
@@ -38,7 +35,7 @@ class Watcher:
         self._waiting: dict[str, asyncio.Future[None]] = {}
         self._task: asyncio.Task[None] | None = None
         self._told: set[asyncio.Task[None]] = set()
-        self._telling: Final = CapacityLimiter(_TOLD_MAX)
+        self._telling: Final = CapacityLimiter(WOKEN_MAX)
         self._news: Final = asyncio.Event()
 
     async def ended(self, job_id: str, at_most_s: float) -> bool:
@@ -63,7 +60,7 @@ class Watcher:
             future.cancel()
 
     def _be_told(self, job_id: str, future: "asyncio.Future[None]") -> None:
-        if len(self._told) < _TOLD_MAX:
+        if len(self._told) < WOKEN_MAX:
             task = asyncio.create_task(self._tell(job_id, future))
             self._told.add(task)
             task.add_done_callback(self._told.discard)

@@ -11,9 +11,14 @@ from tests.support.builders import advert, spec
 
 
 @pytest.fixture
-def client(settings: Settings, registry: Registry) -> Iterator[Client]:
-    """Of a fleet of one worker and one model that it fits, both on paper."""
+def fleet(registry: Registry) -> None:
+    """One worker with one slot and one model that it fits, both on paper."""
     registry.publish_model(spec())
     registry.publish_advert(advert())
+
+
+@pytest.fixture
+def client(settings: Settings, fleet: None) -> Iterator[Client]:  # noqa: ARG001  # a fixture cannot `usefixtures`
+    """Of that fleet."""
     with Client(settings=settings) as client:
         yield client

@@ -41,12 +41,6 @@ def _users(redis_client):
 
 
 @pytest.fixture
-def fleet(registry):
-    registry.publish_model(spec())
-    registry.publish_advert(advert())
-
-
-@pytest.fixture
 def producer(settings):
     with Client(url_of("producer", settings.redis_url), settings=settings) as client:
         yield client

@@ -15,17 +15,11 @@ from contract.registry import Registry
 from contract.settings import Settings
 from producer import AsyncClient, AsyncJob, InvalidArgument, JobClosed, JobUnknown, ModelUnknown, WaitTimeout
 from tests.integration.test_producer import work
-from tests.support.builders import advert, spec
+from tests.support.builders import advert
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("fleet")]
 
 MODEL = "defects-small"
-
-
-@pytest.fixture(autouse=True)
-def fleet(registry: Registry) -> None:
-    registry.publish_model(spec())
-    registry.publish_advert(advert())
 
 
 async def worked(ledger: Ledger, job: AsyncJob, **options: Any) -> None:

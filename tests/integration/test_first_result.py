@@ -10,40 +10,21 @@ import redis
 
 from contract import keys
 from contract.ledger import Ledger
-from contract.registry import Registry
 from contract.settings import Settings
 from producer import AsyncClient, Client, Job, WaitTimeout
 from tests.integration.test_producer import work
-from tests.support.builders import advert, spec
 from tests.support.recipes import access_recipes, make_users, url_of
+from tests.support.redis_cost import calls
 from tests.support.wait import wait_until
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("fleet")]
 
 MODEL = "defects-small"
-
-
-@pytest.fixture(autouse=True)
-def fleet(registry: Registry) -> None:
-    registry.publish_model(spec())
-    registry.publish_advert(advert())
-
-
-@pytest.fixture
-def client(settings: Settings) -> Iterator[Client]:
-    with Client(settings=settings) as client:
-        yield client
 
 
 def blocked(redis_client: redis.Redis) -> int:
     clients: int = redis_client.info("clients")["blocked_clients"]
     return clients
-
-
-def asked(redis_client: redis.Redis, command: str) -> int:
-    """How often Redis was asked that, also by scripts."""
-    calls: int = redis_client.info("commandstats").get(f"cmdstat_{command}", {}).get("calls", 0)
-    return calls
 
 
 @contextmanager
@@ -63,8 +44,8 @@ def test_the_first_result_is_waited_for_and_not_looked_for(
     redis_client.config_resetstat()
 
     with in_a_thread(job) as seen:
-        looks = wait_until(lambda: asked(redis_client, "blmove") >= 3 and asked(redis_client, "lrange"))
-        waits = asked(redis_client, "blmove")
+        looks = wait_until(lambda: calls(redis_client, "blmove") >= 3 and calls(redis_client, "lrange"))
+        waits = calls(redis_client, "blmove")
         work(ledger, job)
 
     assert seen == ["a.jpg"]
@@ -111,7 +92,7 @@ def test_a_user_who_may_not_wait_looks(settings: Settings, ledger: Ledger, redis
             redis_client.config_resetstat()
 
             with in_a_thread(job) as seen:
-                wait_until(lambda: asked(redis_client, "lrange") >= 5, that="it looks")
+                wait_until(lambda: calls(redis_client, "lrange") >= 5, that="it looks")
                 work(ledger, job)
 
         assert seen == ["a.jpg"]

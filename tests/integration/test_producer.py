@@ -40,13 +40,6 @@ QUEUE = "detect.any.512m"
 
 
 @pytest.fixture
-def fleet(registry: Registry) -> None:
-    """A fleet of one worker with one slot, which has the model."""
-    registry.publish_model(spec())
-    registry.publish_advert(advert())
-
-
-@pytest.fixture
 def client(settings: Settings) -> Iterator[Client]:
     with Client(settings=settings) as client:
         yield client

@@ -2,7 +2,6 @@
 
 import base64
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,26 +13,13 @@ from contract.ledger import Attempt, Ledger, PutBack
 from contract.registry import Registry
 from contract.settings import Settings
 from producer import Client, InvalidArgument, Job, JobClosed, JobUnknown, NoCapableWorker, RedisUnreachable
-from tests.support.builders import advert, found, not_processed, spec
+from tests.support.builders import found, not_processed, spec
 from tests.support.redis_server import redis_server
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("fleet")]
 
 QUEUE = "detect.any.512m"
 IMAGES = ["a.jpg", "dead-1.jpg", "missing.jpg", "dead-2.jpg"]
-
-
-@pytest.fixture(autouse=True)
-def fleet(registry: Registry) -> None:
-    """A fleet of one worker with one slot, which has the model."""
-    registry.publish_model(spec())
-    registry.publish_advert(advert())
-
-
-@pytest.fixture
-def client(settings: Settings) -> Iterator[Client]:
-    with Client(settings=settings) as client:
-        yield client
 
 
 def rung(redis_client: redis.Redis, queue: str = QUEUE) -> list[str]:

@@ -5,17 +5,10 @@ import asyncio
 import pytest
 
 from producer import AsyncClient, Client, WebhookRefused
-from tests.support.builders import advert, spec
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("fleet")]
 
 URL = "https://Hooks.example.org/in?token=x#here"
-
-
-@pytest.fixture(autouse=True)
-def _fleet(registry):
-    registry.publish_model(spec())
-    registry.publish_advert(advert())
 
 
 @pytest.fixture

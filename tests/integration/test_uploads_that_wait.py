@@ -14,6 +14,7 @@ from contract.messages import ImageRef
 from contract.settings import Settings
 from producer import Client
 from tests.support.builders import image_refs, options
+from tests.support.redis_cost import calls
 from tests.support.wait import wait_until
 
 pytestmark = pytest.mark.integration
@@ -36,11 +37,6 @@ def blobs(settings: Settings) -> Iterator[Blobs]:
 def now_s(redis_client: redis.Redis) -> float:
     seconds, microseconds = redis_client.time()
     return float(seconds) + float(microseconds) / 1e6
-
-
-def calls(redis_client: redis.Redis, command: str) -> int:
-    found: dict[str, int] = redis_client.info("commandstats").get(f"cmdstat_{command}", {"calls": 0})
-    return found["calls"]
 
 
 def reconcile_for(ledger: Ledger, redis_client: redis.Redis, seconds: float) -> None:

@@ -38,3 +38,9 @@ def redis_cost(client: redis.Redis) -> Iterator[Cost]:
     cost.redis_ms = sum(stat["usec"] for stat in ours.values()) / 1000
     cost.commands = sum(stat["calls"] for stat in ours.values())
     cost.round_trips = len(sends)
+
+
+def calls(client: redis.Redis, command: str) -> int:
+    """How often this Redis was asked that, by whomever, also by scripts, since its counters were set back."""
+    found: dict[str, int] = client.info("commandstats").get(f"cmdstat_{command}", {"calls": 0})
+    return found["calls"]
